@@ -1,0 +1,28 @@
+# What a person types; what it does stands in scripts/.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench lock fmt clean
+
+help: ## say what there is
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+
+run: ## start the daemon with a simulated market and nothing else (ARGS="--config FILE" for another)
+	@exec scripts/run.sh $(ARGS)
+
+test: ## install what the tests need, check, and run everything (ARGS="..." goes to pytest)
+	@exec scripts/test.sh $(ARGS)
+
+check: ## lint, types and import contracts
+	@exec scripts/check.sh
+
+bench: ## measure what the documentation claims
+	@exec scripts/bench.sh $(ARGS)
+
+lock: ## write requirements/*.txt anew from pyproject.toml (UPGRADE=1: with newer versions)
+	@exec scripts/lock.sh
+
+fmt: ## lay the text of all files out, and mend what can be mended without a thought
+	@exec scripts/fmt.sh
+
+clean: ## remove what the other targets made, the daemon's data in ./var excepted
+	@rm -rf .venv .venv-test .venv-bench .venv*.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
