@@ -1,0 +1,246 @@
+"""From a decision to the bytes of its message: a pure function of what caused it."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+from alvh.core.effects import Publish
+from alvh.core.signals.model import Signal
+from alvh.message_parts import Move, SignalPart, TargetLeg
+from alvh.messages import (
+    ADVICE_STATUS,
+    REASON_CODES,
+    AdjustmentMessage,
+    HedgeAdjustment,
+    HedgeTarget,
+    SignalsMessage,
+    SignalSnapshot,
+    TargetMessage,
+)
+
+SCHEMA_VERSION: Final = 1
+_NS: Final = 1_000_000_000
+_TEXT_LINES: Final = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What was decided about one portfolio.
+
+    Attributes:
+        reasons: why, in the order of `messages.REASON_CODES`; empty: nothing to say.
+        phase_before, phase_after: phases around it.
+        held: closes since `phase_after` was entered.
+        lines: what to do and why, for a person.
+        fields: further fields of HedgeAdjustment by name.
+        legs: contracts wanted.
+        target: further fields of HedgeTarget by name.
+    """
+
+    reasons: tuple[str, ...]
+    phase_before: str
+    phase_after: str
+    held: int
+    lines: tuple[str, ...] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    legs: tuple[TargetLeg, ...] = ()
+    target: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What all messages of an engine share: who says so, under which configuration, from which feed."""
+
+    instance: str
+    engine_version: str
+    config_hash: str
+    feed: str
+
+    @property
+    def source(self) -> str:
+        """The CloudEvents source."""
+        return f"alvh/{self.instance}"
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether no real market stands behind the numbers."""
+        return self.feed == "simulated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """When and on what a decision was made.
+
+    Attributes:
+        ts_event: time of the quote or close that caused it (ns UTC).
+        session: the newest session whose close has been evaluated; None before the first.
+        sequence: number of the adjustment.
+        prev_event_id: the adjustment before it.
+        sessions: closes since the last rebalance.
+        moves: both watched indices against their anchors.
+        anchors: the anchors from here on.
+        prices: newest good prices.
+        signals: newest signals.
+    """
+
+    ts_event: int
+    session: date | None
+    sequence: int
+    prev_event_id: str | None
+    sessions: int
+    moves: Sequence[Move]
+    anchors: Mapping[str, float]
+    prices: Mapping[str, float]
+    signals: Sequence[Signal]
+
+
+def rfc3339(ts: int) -> str:
+    """Return a time (ns UTC) as RFC 3339, with as many digits of a second as it needs."""
+    seconds, rest = divmod(ts, _NS)
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}Z" if rest == 0 else f"{text}.{f'{rest:09d}'.rstrip('0')}Z"
+
+
+def in_order(reasons: Sequence[str]) -> tuple[str, ...]:
+    """Return reason codes once each, in the order in which messages list them."""
+    return tuple(code for code in REASON_CODES if code in reasons)
+
+
+def signal_part(signal: Signal, session: date | None) -> SignalPart:
+    """Return a signal as it stands in a message."""
+    return SignalPart(
+        id=signal.id,
+        name=signal.id,
+        value=signal.value,
+        unit=signal.unit,
+        threshold=signal.threshold,
+        state=signal.state,
+        quality=signal.quality,
+        asof=None if session is None else session.isoformat(),
+        inputs=list(signal.inputs),
+        parts=dict(signal.parts),
+    )
+
+
+def snapshot_id(prices: Mapping[str, float], signals: Sequence[Signal]) -> str:
+    """Return sha256 over what a decision saw: prices and signal values, canonical JSON."""
+    seen = {"prices": dict(prices), "signals": [[s.id, s.value, s.state, s.quality, list(s.parts)] for s in signals]}
+    return hashlib.sha256(json.dumps(seen, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def adjustment(origin: Origin, portfolio: str, cause: Cause, decision: Decision) -> tuple[str, tuple[Publish, Publish]]:
+    """Return the adjustment's id, and the two messages of a decision: the adjustment and the new target."""
+    event_id = f"{portfolio}-{cause.sequence:020d}-{cause.ts_event}"
+    asof = cause.session.isoformat() if cause.session else ""
+    fields: dict[str, Any] = {"pricing": "none", "executable": False, **decision.fields}
+    market = {name.lower(): cause.prices.get(name) for name in ("SPX", "RUT", "IWM", "VIX", "RVX")}
+    adjusted = HedgeAdjustment(
+        event_id=event_id,
+        prev_event_id=cause.prev_event_id,
+        book_id=portfolio,
+        sleeve_id=f"{portfolio}-hedge",
+        schema_version=SCHEMA_VERSION,
+        engine_version=origin.engine_version,
+        config_hash=origin.config_hash,
+        created_at=rfc3339(cause.ts_event),
+        asof_session=asof,
+        snapshot_id=snapshot_id(cause.prices, cause.signals),
+        is_async=any(signal.quality == "async" for signal in cause.signals),
+        advice_status=ADVICE_STATUS,
+        feed=origin.feed,
+        simulated=origin.is_simulated,
+        text="\n".join(_text(origin, portfolio, cause, decision)),
+        reason_codes=list(decision.reasons),
+        phase_before=decision.phase_before,
+        phase_after=decision.phase_after,
+        held=decision.held,
+        sessions_since_rebalance=cause.sessions,
+        moves=list(cause.moves),
+        signals=[signal_part(signal, cause.session) for signal in cause.signals],
+        missing=[signal.id for signal in cause.signals if signal.quality == "missing"],
+        **{**market, **fields},
+    )
+    target = HedgeTarget(
+        event_id=event_id,
+        portfolio=portfolio,
+        as_of=rfc3339(cause.ts_event),
+        phase=decision.phase_after,
+        legs=list(decision.legs),
+        anchors=dict(cause.anchors),
+        pricing=adjusted.pricing,
+        simulated=origin.is_simulated,
+        advice_status=ADVICE_STATUS,
+        **decision.target,
+    )
+    shared: dict[str, Any] = {
+        "id": event_id,
+        "source": origin.source,
+        "subject": portfolio,
+        "time": rfc3339(cause.ts_event),
+        "sequence": f"{cause.sequence:020d}",
+    }
+    return event_id, (
+        _publish("adjustment", portfolio, AdjustmentMessage(**shared, data=adjusted), retained=False),
+        _publish("target", portfolio, TargetMessage(**shared, data=target), retained=True),
+    )
+
+
+def signals_message(
+    origin: Origin,
+    count: int,
+    ts_event: int,
+    session: date,
+    prices: Mapping[str, float],
+    signals: Sequence[Signal],
+    flags: Mapping[str, bool | None],
+) -> Publish:
+    """Return the snapshot of all signals at a close; `count` is the number of the evaluation."""
+    snapshot = SignalSnapshot(
+        snapshot_id=snapshot_id(prices, signals),
+        session=session.isoformat(),
+        as_of=rfc3339(ts_event),
+        signals=[signal_part(signal, session) for signal in signals],
+        flags=dict(flags),
+        prices=dict(prices),
+        simulated=origin.is_simulated,
+        advice_status=ADVICE_STATUS,
+    )
+    message = SignalsMessage(
+        id=f"signals-{count:020d}-{ts_event}",
+        source=origin.source,
+        subject="signals",
+        time=rfc3339(ts_event),
+        sequence=f"{count:020d}",
+        data=snapshot,
+    )
+    return _publish("signals", None, message, retained=True)
+
+
+def _publish(
+    kind: str, portfolio: str | None, message: AdjustmentMessage | TargetMessage | SignalsMessage, *, retained: bool
+) -> Publish:
+    body = message.model_dump_json(exclude={"epoch"}).encode()
+    return Publish(kind=kind, portfolio=portfolio, retained=retained, body=body)
+
+
+def _text(origin: Origin, portfolio: str, cause: Cause, decision: Decision) -> list[str]:
+    """What a person reads on a phone: why, what moved, what to do; the last line never gives way to the others."""
+    head = f"{portfolio} #{cause.sequence}: {', '.join(decision.reasons)} at {rfc3339(cause.ts_event)}"
+    lines = [f"SIMULATED MARKET - {head}" if origin.is_simulated else head]
+    if decision.phase_before != decision.phase_after:
+        lines.append(f"Phase {decision.phase_before} -> {decision.phase_after}")
+    else:
+        lines.append(f"Phase {decision.phase_after}, {decision.held} closes")
+    moved = [_moved(move) for move in cause.moves if move.price is not None]
+    lines.append("; ".join(moved) + f"; {cause.sessions} closes since the last rebalance")
+    lines.extend(decision.lines)
+    return [*lines[: _TEXT_LINES - 1], "Decision support, not advice; no order was sent."]
+
+
+def _moved(move: Move) -> str:
+    if move.move_ratio is None or move.anchor is None:
+        return f"{move.index} {move.price:,.2f}"
+    return f"{move.index} {move.price:,.2f} ({100 * move.move_ratio:+.2f} % from {move.anchor:,.2f})"

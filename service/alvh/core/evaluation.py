@@ -1,0 +1,93 @@
+"""Session closes turned into signals: one book of signals for each set of parameters that portfolios use."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, Final
+
+from alvh.core.codec import decode, encode
+from alvh.core.events import FuturesCurve, MacroCalendar, Observation
+from alvh.core.market import MarketBoard
+from alvh.core.sessions import SessionCalendar, et_ns
+from alvh.core.signals.book import SignalBook
+from alvh.core.signals.model import Bar
+
+# The parts of `methodology:` that signals depend on; portfolios that agree in these share one book.
+_SIGNAL_SECTIONS: Final = ("rsi", "macd", "ivx", "beta", "ad_div", "macro", "bigtop", "edr", "phase")
+
+
+class Evaluation:
+    """The signal books of all portfolios, and what a close brings to them."""
+
+    __slots__ = ("_books", "_keys", "_releases")
+
+    def __init__(self) -> None:
+        self._books: dict[str, SignalBook] = {}
+        self._keys: list[str] = []
+        self._releases: MacroCalendar | None = None
+
+    def configure(self, methodologies: Sequence[Mapping[str, Any]]) -> None:
+        """Take the portfolios' parameters, by rank; books whose parameters are still wanted keep their state."""
+        known, self._books = self._books, {}
+        self._keys = [_key(methodology) for methodology in methodologies]
+        for key, methodology in zip(self._keys, methodologies, strict=True):
+            if key not in self._books:
+                self._books[key] = known.get(key) or self._new_book(methodology)
+
+    def _new_book(self, methodology: Mapping[str, Any]) -> SignalBook:
+        book = SignalBook({name: methodology[name] for name in _SIGNAL_SECTIONS if name in methodology})
+        if self._releases is not None:
+            book.macro(self._releases)
+        return book
+
+    def book(self, rank: int) -> SignalBook:
+        """The book of a portfolio."""
+        return self._books[self._keys[rank]]
+
+    def close(
+        self,
+        session: date,
+        ts_event: int,
+        board: MarketBoard,
+        curve: FuturesCurve | None,
+        calendar: SessionCalendar,
+        small_cap: str,
+    ) -> None:
+        """Evaluate all signals at a session's close."""
+        begin = et_ns(session, "00:00")
+        bars = {
+            name: Bar(price=price, ts_event=min(board.entry(name).ts_event, ts_event))
+            for name, price in board.prices().items()
+            if board.entry(name).ts_event >= begin
+        }
+        today = curve if curve is not None and curve.ts_event >= begin else None
+        for book in self._books.values():
+            book.watch(small_cap)
+            book.close(session, ts_event, bars, today, sessions_to=lambda day: calendar.business_days(session, day))
+
+    def observe(self, observation: Observation) -> str | None:
+        """Take an observation; return why it is left out, or None."""
+        reasons = [book.observe(observation) for book in self._books.values()]
+        return next((reason for reason in reasons if reason is not None), None)
+
+    def macro(self, releases: MacroCalendar) -> None:
+        """Take the calendar of releases."""
+        self._releases = releases
+        for book in self._books.values():
+            book.macro(releases)
+
+    def state(self) -> dict[str, Any]:
+        """Return the books as plain data."""
+        releases = None if self._releases is None else encode(self._releases).decode()
+        return {"releases": releases, "books": {key: book.checkpoint() for key, book in self._books.items()}}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Become what `state` was taken from; `configure` must have named the same parameters."""
+        releases = None if state["releases"] is None else decode(state["releases"].encode())
+        self._releases = releases if isinstance(releases, MacroCalendar) else None
+        for key, book in self._books.items():
+            book.restore(state["books"][key])
+
+
+def _key(methodology: Mapping[str, Any]) -> str:
+    return json.dumps({name: methodology.get(name) for name in _SIGNAL_SECTIONS}, sort_keys=True)

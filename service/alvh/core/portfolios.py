@@ -1,0 +1,129 @@
+"""All portfolios of an instance: their anchors, timers and desks, and the watched indices they share."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, Final
+
+from alvh.core.desks import Desk, open_desk
+from alvh.core.market import MarketBoard
+from alvh.core.portfolio import PortfolioState
+from alvh.core.triggers import MoveWatch, move_ratio
+from alvh.message_parts import Move
+
+LARGE_CAP: Final = "SPX"
+SMALL_CAPS: Final = ("RUT", "IWM")
+"""What may be the small-cap index, the preferred one first."""
+
+
+class Portfolios:
+    """The portfolios by rank, their place in the configuration."""
+
+    __slots__ = ("_settings", "_watches", "desks", "small_cap", "states")
+
+    def __init__(self) -> None:
+        self.states: list[PortfolioState] = []
+        self.desks: list[Desk] = []
+        self.small_cap: str | None = None
+        self._settings: list[Mapping[str, Any]] = []
+        self._watches: dict[str, MoveWatch] = {}
+
+    def configure(self, document: Mapping[str, Any]) -> None:
+        """Take a configuration; portfolios that stay keep their anchors, timers and sequence."""
+        anchors = {state.portfolio_id: self.anchors(rank) for rank, state in enumerate(self.states)}
+        known = {state.portfolio_id: state for state in self.states}
+        self._settings = list(document["portfolios"])
+        self.desks = [open_desk(portfolio, document) for portfolio in self._settings]
+        names = [portfolio["id"] for portfolio in self._settings]
+        self.states = [known.get(name) or PortfolioState(portfolio_id=name) for name in names]
+        if self.small_cap is not None:
+            self.watch(self.small_cap)
+        for rank, name in enumerate(names):
+            self._arm(rank, anchors.get(name, {}))
+
+    def watch(self, small_cap: str) -> None:
+        """Watch SPX and this small-cap index, with no anchors yet."""
+        self.small_cap = small_cap
+        self._watches = {LARGE_CAP: MoveWatch(), small_cap: MoveWatch()}
+
+    def watch_of(self, instrument_id: str) -> MoveWatch | None:
+        """The watch of an instrument, or None where it is none of the watched indices."""
+        return self._watches.get(instrument_id)
+
+    def methodology(self, rank: int) -> Mapping[str, Any]:
+        """The methodology's numbers as a portfolio has them."""
+        methodology: Mapping[str, Any] = self._settings[rank]["methodology"]
+        return methodology
+
+    def hedge(self, rank: int) -> str:
+        """How a portfolio is hedged: `alvh` or `none`."""
+        return str(self._settings[rank]["hedge"])
+
+    def rank_of(self, portfolio_id: str) -> int | None:
+        """The rank of a portfolio, or None where there is no such portfolio."""
+        return next((rank for rank, state in enumerate(self.states) if state.portfolio_id == portfolio_id), None)
+
+    def is_seen(self, rank: int, board: MarketBoard) -> bool:
+        """Whether all prices the first message needs have been seen, and the desk has something to decide about."""
+        needed = (LARGE_CAP, self.small_cap or "", *self.desks[rank].needs)
+        return all(board.price(name) is not None for name in needed) and self.desks[rank].is_ready(self.states[rank])
+
+    def beyond(self, board: MarketBoard, at: int) -> frozenset[int]:
+        """The portfolios that stand beyond their threshold at a close (ns UTC), where one price is enough."""
+        ranks: set[int] = set()
+        for name, watch in self._watches.items():
+            price = board.price_for_decisions(name, at)
+            if price is not None:
+                ranks.update(watch.beyond(price))
+        return frozenset(ranks)
+
+    def count_close(self, rank: int, moved: frozenset[int]) -> list[str]:
+        """Count a session close of an anchored portfolio; return the triggers it fires."""
+        state = self.states[rank]
+        state.sessions += 1
+        triggers = ["MOVE_3"] if rank in moved else []
+        if state.sessions >= self.methodology(rank)["timer"]["hard"]:
+            triggers.append("TIMER_10")
+        return triggers
+
+    def rebalanced(self, rank: int, board: MarketBoard, session: date) -> None:
+        """Set the anchors to the newest good prices and the timer to 0."""
+        state = self.states[rank]
+        state.is_anchored = True
+        state.sessions = 0
+        state.last_rebalance = session
+        self._arm(rank, {name: price for name in self._watches if (price := board.price(name)) is not None})
+
+    def _arm(self, rank: int, anchors: Mapping[str, float]) -> None:
+        move3 = self.methodology(rank)["move3"]
+        for name, anchor in anchors.items():
+            if name in self._watches:
+                self._watches[name].arm(rank, anchor, move3["threshold"], move3["confirm_quotes"])
+
+    def anchors(self, rank: int) -> dict[str, float]:
+        """The index levels a portfolio's next move is measured from, in points."""
+        return {name: anchor for name, watch in self._watches.items() if (anchor := watch.anchor(rank)) is not None}
+
+    def moves(self, rank: int, board: MarketBoard) -> list[Move]:
+        """Both watched indices against a portfolio's anchors (S01)."""
+        moves = []
+        for name, watch in self._watches.items():
+            price, anchor = board.price(name), watch.anchor(rank)
+            ratio = move_ratio(price, anchor) if price is not None and anchor is not None else None
+            moves.append(Move(index=name, price=price, anchor=anchor, move_ratio=ratio))
+        return moves
+
+    def state(self) -> dict[str, Any]:
+        """Return the portfolios as plain data."""
+        return {
+            "small_cap": self.small_cap,
+            "watches": {name: watch.state() for name, watch in self._watches.items()},
+            "portfolios": [state.state() for state in self.states],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Become what `state` was taken from; `configure` must have named the same portfolios."""
+        self.small_cap = state["small_cap"]
+        self._watches = {name: MoveWatch() for name in state["watches"]}
+        for name, watch in self._watches.items():
+            watch.restore(state["watches"][name])
+        self.states = [PortfolioState.restored(portfolio) for portfolio in state["portfolios"]]

@@ -1,0 +1,235 @@
+"""Parts of the messages: one small model for each thing a message lists."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+def of(description: str, unit: str | None = None, *, default: Any = ...) -> Any:  # noqa: ANN401 - stands for any field
+    """Declare a documented field; without a default it is required. Units go into the JSON Schema."""
+    extra: dict[str, Any] | None = {"unit": unit} if unit else None
+    if isinstance(default, list | dict):
+        return Field(default_factory=type(default), description=description, json_schema_extra=extra)
+    return Field(default=default, description=description, json_schema_extra=extra)
+
+
+class Part(BaseModel):
+    """A frozen piece of a message; unknown fields of newer versions are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Move(Part):
+    """One watched index against its anchor (S01)."""
+
+    index: str = of("SPX, RUT or IWM")
+    price: float | None = of("newest good price", "points")
+    anchor: float | None = of("its level at the last rebalance; null before the first", "points")
+    move_ratio: float | None = of("price / anchor - 1", "ratio")
+
+
+class SignalPart(Part):
+    """One signal of methodology section 2."""
+
+    id: str = of("S01 to S48")
+    name: str = of("its short name")
+    value: float | None = of("its value; null when missing")
+    unit: str = of("unit of the value")
+    threshold: str | None = of("what it is compared with", default=None)
+    state: str = of("what follows from it")
+    quality: str = of("ok, async, stale, proxy or missing")
+    asof: str | None = of("the session it stands for, ISO date", default=None)
+    inputs: list[str] = of("what it is made of", default=[])
+    parts: dict[str, float | None] = of("its named parts", default={})
+
+
+class CurveNode(Part):
+    """One VIX future."""
+
+    symbol: str = of("exchange symbol")
+    expiry: str = of("final settlement, ISO date")
+    dte: int = of("calendar days to it", "days")
+    settle: float = of("settlement or mid price", "points")
+    bid: float | None = of("bid", "points", default=None)
+    ask: float | None = of("ask", "points", default=None)
+
+
+class EdrPart(Part):
+    """Expected one-day range (S40)."""
+
+    pct: float = of("one standard deviation of a day", "%")
+    points: float = of("the same of SPX", "points")
+
+
+class BookCondor(Part):
+    """One iron condor of the book."""
+
+    legs: dict[str, float] = of("strikes: long_put, short_put, short_call, long_call", "points")
+    expiry: str = of("ISO date")
+    trading_class: str = of("SPXW (PM-settled) or SPX (AM-settled)")
+    dte: int = of("calendar days to expiry", "days")
+    n: int = of("condors held")
+    credit: float = of("credit received per condor", "points")
+    mark: float = of("model or quoted value to close", "points")
+    width: float = of("wider of the two wings", "points")
+    be_low: float = of("lower break-even at expiry", "points")
+    be_high: float = of("upper break-even at expiry", "points")
+    max_loss: float = of("of all condors", "USD")
+    greeks: dict[str, float] = of("delta USD per +1 %, vega USD per vol point, theta USD per day", default={})
+
+
+class SmallCapPart(Part):
+    """The small caps held, and how they move with SPX."""
+
+    symbol: str = of("what is held")
+    shares: float = of("shares")
+    price: float = of("price per share", "USD")
+    e: float = of("exposure", "USD")
+    beta30: float | None = of("OLS slope, 30 sessions", default=None)
+    beta90: float | None = of("OLS slope, 90 sessions", default=None)
+    se: float | None = of("standard error of beta90", default=None)
+    beta_star: float | None = of("shrunk beta", default=None)
+    dc60: float | None = of("downside capture, 60 sessions", default=None)
+    beta_stress: float | None = of("beta used in falls", default=None)
+
+
+class Baseline(Part):
+    """Reference hedge of the small caps in contracts (methodology 4.2); not an order."""
+
+    spx_notional: float = of("beta-weighted exposure", "USD")
+    spx: float = of("SPX options", "contracts")
+    xsp: float = of("XSP options", "contracts")
+    mes: float = of("Micro E-mini futures", "contracts")
+    vx_full: float = of("VX futures for the whole", "contracts")
+    vx_m: float = of("VX futures times the vega multiplier", "contracts")
+
+
+class Band(Part):
+    """Accepted share of the condor loss."""
+
+    floor: float = of("at 7/6 of the design shock", "ratio")
+    ceiling: float = of("at the design shock", "ratio")
+
+
+class Action(Part):
+    """One proposed change of one leg; never an order."""
+
+    action: str = of("OPEN, CLOSE, ROLL, HARVEST, WIDEN, ROLL_OUT, TIGHTEN, FIN, DE_RISK, HOLD_NEW or HOLD")
+    leg: str = of("L1, L1b, L2, L3a, L3b, FIN or COND")
+    instrument: str = of("OCC or CFE symbol")
+    side: str = of("BUY, SELL or NONE")
+    qty: int = of("contracts to trade, not negative", "contracts")
+    qty_before: int = of("held before, signed", "contracts")
+    qty_after: int = of("held behind it, signed", "contracts")
+    limit_price: float | None = of("limit", "points", default=None)
+    mid: float | None = of("mid", "points", default=None)
+    bid: float | None = of("bid", "points", default=None)
+    ask: float | None = of("ask", "points", default=None)
+    spread_pct: float | None = of("(ask - bid) / mid", "%", default=None)
+    delta: float | None = of("per contract", default=None)
+    vega: float | None = of("per vol point", "points", default=None)
+    iv: float | None = of("implied volatility", "decimal", default=None)
+    multiplier: float = of("dollars per point", "USD")
+    est_cost: float | None = of("cash paid (+) or received (-) without fees", "USD", default=None)
+    fees: float | None = of("fees", "USD", default=None)
+    time_window: str | None = of("when to trade, ET", default=None)
+    depends_on: str | None = of("the action that must be filled first", default=None)
+
+
+class PackageLeg(Part):
+    """One leg of a package."""
+
+    instrument: str = of("OCC or CFE symbol")
+    ratio: int = of("contracts per package, signed")
+    conid: int | None = of("the broker's contract id where known", default=None)
+    trading_class: str = of("trading class")
+    last_trade_date: str = of("last day it trades, ISO date")
+    settlement: str = of("am, pm or vro")
+    quote_age: float | None = of("age of its quote", "seconds", default=None)
+
+
+class Package(Part):
+    """Actions worked as one order."""
+
+    legs: list[PackageLeg] = of("its legs")
+    quantity: int = of("packages", "contracts")
+    net_limit: float | None = of("net price, debit positive", "points", default=None)
+    net_debit_total: float | None = of("cash for all of them", "USD", default=None)
+    order_of_working: int = of("work 1 first")
+
+
+class VoidIf(Part):
+    """Levels beyond which the proposal is void."""
+
+    spx_below: float | None = of("SPX at or below", "points", default=None)
+    spx_above: float | None = of("SPX at or above", "points", default=None)
+    vix_below: float | None = of("VIX at or below", "points", default=None)
+    vix_above: float | None = of("VIX at or above", "points", default=None)
+
+
+class BreakEven(Part):
+    """Break-evens of one leg (methodology 5)."""
+
+    leg: str = of("which leg")
+    at_settlement: float | None = of("underlying at settlement", "points", default=None)
+    vix_star_now: float | None = of("VIX at which it breaks even at once", "points", default=None)
+    vix_star_14d: float | None = of("the same in 14 days", "points", default=None)
+    next_review: str | None = of("next scheduled recomputation, ISO date", default=None)
+
+
+class Binding(Part):
+    """A constraint that cut the size."""
+
+    constraint: str = of("which")
+    cut: float = of("target gain it cut", "USD")
+
+
+class LiquidityCheck(Part):
+    """The liquidity gate's verdict on one leg (S34)."""
+
+    leg: str = of("which leg")
+    passed: bool = of("whether it may be traded")
+    reason: str = of("why")
+
+
+class IwmPuts(Part):
+    """What straight IWM puts would have done (methodology 6)."""
+
+    strike: float = of("strike", "USD")
+    expiry: str = of("ISO date")
+    qty_equal_cost: float = of("puts for the hedge's cost", "contracts")
+    qty_equal_offset: float = of("puts for the hedge's offset", "contracts")
+    cost: float = of("cost of one over the horizon", "USD")
+    offset: float = of("share of the small-cap design loss for the same cost", "ratio")
+    e: float = of("gain at the design shock per dollar of cost", "ratio")
+    verdict_text: str = of("made from the numbers")
+
+
+class Protocol(Part):
+    """What was decided about a leg before it is held."""
+
+    leg: str = of("which leg")
+    entry: str = of("when it is opened")
+    exit: str = of("when it is closed")
+    roll: str = of("when it is rolled")
+    stop: str = of("when it is given up")
+    triggers: dict[str, float] = of("the numbers in these", default={})
+
+
+class Approval(Part):
+    """One person's answer."""
+
+    user: str = of("who")
+    role: str | None = of("as what", default=None)
+    stamp: str = of("when, RFC 3339")
+    decision: str = of("accept, amend, reject or executed")
+    reason: str | None = of("why", default=None)
+
+
+class TargetLeg(Part):
+    """Contracts of one instrument wanted."""
+
+    leg: str = of("L1, L1b, L2, L3a, L3b, FIN")
+    instrument: str = of("OCC or CFE symbol")
+    target_quantity: int = of("wanted, signed", "contracts")
+    current_quantity: int = of("held before, signed", "contracts")

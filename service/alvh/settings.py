@@ -1,0 +1,407 @@
+"""Every knob of the service, typed, with its unit, its default and where the default comes from.
+
+The file is YAML. Whatever it leaves out has its default; an environment variable `ALVH_SECTION__FIELD` wins over the
+file, and a secret may also stand in a file of its own (`password_file`). What bears on decisions goes into the log as
+`decision_document`; the rest (addresses, secrets) never does.
+"""
+
+import hashlib
+import json
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from alvh.errors import InputError
+from alvh.settings_methodology import Knobs, Methodology
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+EMBEDDED = "embedded"
+
+
+class SimulatedFeed(Knobs):
+    """A made-up market, labelled so wherever it shows."""
+
+    kind: Literal["simulated"]
+    seed: int = Field(default=1, ge=0, description="same seed, same market")
+    session_s: float = Field(default=5.0, ge=0, description="wall seconds a session takes; 0 is as fast as it goes")
+    start: date = Field(default=date(2025, 1, 2), description="first session")
+
+
+class TapeFeed(Knobs):
+    """History from a folder of CSV files."""
+
+    kind: Literal["tape"]
+    path: Path = Field(validation_alias=AliasChoices("path", "folder", "source"), description="the folder")
+    speed: Literal["full"] | Annotated[float, Field(gt=0)] = Field(
+        default="full", description="full, or market seconds per wall second"
+    )
+
+
+class IbFeed(Knobs):
+    """Interactive Brokers' TWS or IB Gateway, read-only."""
+
+    kind: Literal["ib"]
+    host: str = "127.0.0.1"
+    port: Port = Field(default=4002, description="IB Gateway: 4001 live, 4002 paper; TWS: 7496, 7497")
+    client_id: int = Field(default=17, ge=1, le=2_147_483_647, description="must be this service's alone")
+    account: str | None = Field(default=None, description="account whose positions are read; default: the first")
+    market_data_lines: int = Field(default=100, ge=10, description="lines the account may hold at once (IB: 100)")
+    stale_after_s: Seconds = Field(default=30.0, description="without a price tick in session, seconds")
+    close_delay_s: float = Field(default=1200.0, ge=0, description="a close is evaluated so long after it, seconds")
+    conflate_ms: float = Field(default=250.0, ge=0, description="interval of conflation before the journal, ms")
+
+
+Feed = Annotated[SimulatedFeed | TapeFeed | IbFeed, Field(discriminator="kind")]
+
+
+class Secretive(Knobs):
+    """A password, or the file that holds it."""
+
+    password: SecretStr | None = Field(default=None, description="better by environment or file")
+    password_file: Path | None = Field(default=None, description="file whose first line is the password")
+
+    def secret(self) -> str | None:
+        """Return the password.
+
+        Raises:
+            InputError: its file cannot be read.
+        """
+        if self.password is not None:
+            return self.password.get_secret_value()
+        if self.password_file is None:
+            return None
+        return read_secret(self.password_file)
+
+
+class Redis(Secretive):
+    """Where the log lives."""
+
+    url: str = Field(default=EMBEDDED, description="redis://, rediss:// or unix:// URL, or: embedded")
+    username: str | None = None
+    ca_file: Path | None = Field(default=None, description="certificate authority of a rediss:// server")
+    cert_file: Path | None = Field(default=None, description="client certificate")
+    key_file: Path | None = Field(default=None, description="its key")
+    lease_s: Seconds = Field(default=5.0, description="a leader that is silent so long has lost its lease, seconds")
+    checkpoint_every: int = Field(default=2_000, ge=1, description="events between checkpoints")
+
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, url: str) -> str:
+        if url != EMBEDDED and urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
+            raise ValueError("expected a redis://, rediss:// or unix:// URL, or: embedded")
+        return url
+
+
+class Mqtt(Secretive):
+    """Where messages go."""
+
+    url: str = Field(default=EMBEDDED, description="mqtt:// or mqtts:// URL, or: embedded")
+    topic_root: Annotated[str, Field(pattern=r"^[^+#\s]+$")] = Field(default="alvh", description="first topic level")
+    username: str | None = None
+    client_id: str | None = Field(default=None, description="default: alvh-<instance>-<random>")
+    ca_file: Path | None = Field(default=None, description="certificate authority of an mqtts:// broker")
+    cert_file: Path | None = Field(default=None, description="client certificate")
+    key_file: Path | None = Field(default=None, description="its key")
+
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, url: str) -> str:
+        if url != EMBEDDED and (urlsplit(url).scheme not in {"mqtt", "mqtts"} or not urlsplit(url).hostname):
+            raise ValueError("expected an mqtt:// or mqtts:// URL, or: embedded")
+        return url
+
+
+class Http(Knobs):
+    """The page, metrics and health."""
+
+    host: str = Field(default="127.0.0.1", description="loopback unless told otherwise")
+    port: Annotated[int, Field(ge=0, le=65_535)] | None = Field(
+        default=None, description="default: 8080, or a free one if that is taken; 0: a free one"
+    )
+    token: SecretStr | None = Field(default=None, description="bearer token, required when not on loopback")
+    token_file: Path | None = Field(default=None, description="file whose first line is the token")
+
+    def secret(self) -> str | None:
+        """Return the bearer token, or None."""
+        if self.token is not None:
+            return self.token.get_secret_value()
+        return None if self.token_file is None else read_secret(self.token_file)
+
+    @model_validator(mode="after")
+    def _guarded(self) -> Self:
+        if self.host not in {"127.0.0.1", "::1", "localhost"} and self.token is None and self.token_file is None:
+            raise ValueError("host is not loopback: expected a token or token_file beside it")
+        return self
+
+
+def _time_of_day(text: str) -> str:
+    hours, _, minutes = text.partition(":")
+    if not (hours.isdigit() and minutes.isdigit() and int(hours) < 24 and int(minutes) < 60):
+        raise ValueError("expected a time of day as HH:MM")
+    return text
+
+
+class CalendarSettings(Knobs):
+    """Trading sessions: the exchange's, with what it did not know."""
+
+    exchange: str = Field(default="XNYS", description="code of exchange_calendars")
+    closed: list[date] = Field(default=[], description="days without a session after all")
+    early_closes: dict[date, Annotated[str, AfterValidator(_time_of_day)]] = Field(
+        default={}, description="date: close in exchange time, e.g. 13:00"
+    )
+    extra_sessions: list[date] = Field(default=[], description="days with a regular session after all")
+    releases: list[Path] = Field(default=[], description="CSV or ICS files of CPI, PPI and FOMC dates")
+
+
+class Condor(Knobs):
+    """One iron condor held; strikes and credit in points."""
+
+    expiry: date
+    quantity: int = Field(gt=0, description="condors")
+    credit: float = Field(gt=0, description="received per condor, points")
+    short_put: float = Field(gt=0)
+    long_put: float = Field(gt=0)
+    short_call: float = Field(gt=0)
+    long_call: float = Field(gt=0)
+    trading_class: Literal["SPXW", "SPX"] = Field(default="SPXW", description="SPXW PM-settled, SPX AM-settled")
+
+    @model_validator(mode="after")
+    def _defined_risk(self) -> Self:
+        if not self.long_put < self.short_put < self.short_call < self.long_call:
+            raise ValueError("expected long_put < short_put < short_call < long_call")
+        return self
+
+
+class CondorProgram(Knobs):
+    """Condors opened by rule (the geometry of Cboe's CNDR)."""
+
+    dte: int = Field(default=35, ge=1, le=365, description="calendar days to expiry at the opening")
+    short_delta: float = Field(default=0.20, gt=0, lt=0.5)
+    long_delta: float = Field(default=0.05, gt=0, lt=0.5)
+    quantity: int = Field(default=4, ge=1)
+    roll: Literal["expiry"] = "expiry"
+    trading_class: Literal["SPXW", "SPX"] = "SPXW"
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.long_delta >= self.short_delta:
+            raise ValueError("expected long_delta < short_delta")
+        return self
+
+
+class SmallCap(Knobs):
+    """Small caps held beside the condors."""
+
+    symbol: Literal["IWM", "RUT"] = "IWM"
+    shares: float = Field(gt=0, description="shares (RUT: units of one dollar per point)")
+
+
+class HeldLeg(Knobs):
+    """A hedge leg that is already held; negative quantity is short (FIN)."""
+
+    leg: Literal["L1", "L1b", "L2", "L3a", "L3b", "FIN"]
+    quantity: int
+    expiry: date
+    strike: float | None = Field(default=None, description="long strike of calls and spreads, points")
+    short_strike: float | None = Field(default=None, description="short strike of a spread, points")
+    short_expiry: date | None = Field(default=None, description="second month of a futures calendar")
+    entry_price: float | None = Field(default=None, description="paid per contract, points")
+    opened: date | None = None
+
+
+class Portfolio(Knobs):
+    """One book and how its hedge is decided."""
+
+    id: Identifier
+    hedge: Literal["alvh", "none"] = Field(default="alvh", description="alvh, or none: triggers alone")
+    enabled: bool = Field(default=True, description="false: kill switch, the hedge goes OFF")
+    from_account: str | None = Field(default=None, description="read condors, hedge and shares from this account")
+    small_caps: list[SmallCap] = Field(default=[], description="small caps held beside the condors")
+    condors: list[Condor] = Field(default=[], description="condors held")
+    condor_program: CondorProgram | None = None
+    legs: list[HeldLeg] = Field(default=[], description="hedge legs held at the start")
+    execution: Literal["paper", "answers"] | None = Field(
+        default=None, description="how held legs follow adjustments; default: paper, answers on a live feed"
+    )
+    approvals_required: bool = Field(default=False, description="every adjustment waits for an answer")
+    hedge_instrument: Literal["alvh", "iwm_put", "mix"] = Field(default="alvh", description="the trader's choice")
+    methodology: Methodology = Methodology()
+
+
+def _demo() -> list[Portfolio]:
+    return [Portfolio(id="demo", small_caps=[SmallCap(shares=448)], condor_program=CondorProgram())]
+
+
+class Rates(Knobs):
+    """Rates the pricing uses, decimals per year (methodology 4.10)."""
+
+    r: float = Field(default=0.042, description="risk-free")
+    q: float = Field(default=0.013, description="dividend yield of SPX")
+    q_iwm: float = Field(default=0.012, description="dividend yield of IWM")
+
+
+class Fees(Knobs):
+    """Fees in dollars."""
+
+    option: float = Field(default=1.00, ge=0, description="per option contract and side")
+    future_spread: float = Field(default=4.00, ge=0, description="per futures calendar")
+
+
+class Settings(BaseSettings):
+    """The whole configuration."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ALVH_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    instance: Identifier = Field(default="main", description="names topics and keys; one leader per instance")
+    var: Path = Field(default=Path("var"), description="folder of the embedded servers")
+    feed: Feed = SimulatedFeed(kind="simulated")
+    redis: Redis = Redis()
+    mqtt: Mqtt = Mqtt()
+    http: Http = Http()
+    calendar: CalendarSettings = CalendarSettings()
+    rates: Rates = Rates()
+    fees: Fees = Fees()
+    history_days: int = Field(default=30, ge=1, description="days the log is kept online")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    portfolios: Annotated[list[Portfolio], Field(min_length=1)] = Field(default_factory=_demo)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file."""
+        return env_settings, init_settings
+
+    @field_validator("redis", "mqtt", mode="before")
+    @classmethod
+    def _embedded(cls, value: object) -> object:
+        return {"url": EMBEDDED} if value == EMBEDDED else value
+
+    @field_validator("portfolios")
+    @classmethod
+    def _distinct(cls, portfolios: list[Portfolio]) -> list[Portfolio]:
+        names = [portfolio.id for portfolio in portfolios]
+        if len(set(names)) < len(names):
+            raise ValueError("expected a different id for each portfolio")
+        jumps = {portfolio.methodology.move3.max_jump for portfolio in portfolios}
+        if len(jumps) > 1:
+            # A quote is judged once for all of them.
+            raise ValueError("expected the same methodology.move3.max_jump for all portfolios of an instance")
+        return portfolios
+
+
+def load(path: Path | None) -> Settings:
+    """Read and validate a configuration file; None is the default configuration.
+
+    Raises:
+        InputError: the file cannot be read or says something unexpected; names the file, the field and what was
+            expected, one line per fault.
+    """
+    document: Any = {}
+    name = "configuration" if path is None else str(path)
+    if path is not None:
+        try:
+            document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
+        document = {} if document is None else document
+        if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
+            raise InputError(f"{path}: expected a mapping of sections, got {type(document).__name__}")
+    try:
+        return Settings(**document)
+    except ValidationError as error:
+        raise InputError(explain(name, error)) from error
+
+
+def explain(name: str, error: ValidationError) -> str:
+    """Put validation errors in one line: file, field, what was expected, what stood there (never a secret)."""
+    faults = []
+    for fault in error.errors(include_url=False):
+        field = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
+        shown = repr(fault["input"]) if isinstance(fault["input"], str | int | float | bool | None) else ""
+        is_secret = any(word in field for word in ("password", "token"))
+        got = f", got {shown[:60]}" if shown and not is_secret else ""
+        faults.append(f"{field}: {fault['msg']}{got}")
+    return f"{name}: " + "; ".join(faults)
+
+
+def read_secret(path: Path) -> str:
+    """Return the first line of a secret's file.
+
+    Raises:
+        InputError: it cannot be read or is empty.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot read the secret: {error}") from error
+    if not lines or not lines[0]:
+        raise InputError(f"{path}: expected a secret in the first line")
+    return lines[0]
+
+
+def is_live(feed: BaseModel) -> bool:
+    """Whether a feed brings quotes of the real market as they happen."""
+    return isinstance(feed, IbFeed)
+
+
+def decision_document(settings: Settings, *, feed_kind: str | None = None) -> dict[str, Any]:
+    """Return what bears on decisions, as plain JSON values; it becomes the log's Configuration event.
+
+    Args:
+        settings: the configuration.
+        feed_kind: where events really come from (a replay's tape), if not the configured feed.
+    """
+    feed = settings.feed
+    kind = feed_kind or feed.kind
+    live = kind == "ib"
+    portfolios = []
+    for portfolio in settings.portfolios:
+        plain = portfolio.model_dump(mode="json", by_alias=True)
+        plain["execution"] = portfolio.execution or ("answers" if live else "paper")
+        portfolios.append(plain)
+    ib = feed if isinstance(feed, IbFeed) else IbFeed(kind="ib")
+    return {
+        "instance": settings.instance,
+        "feed": kind,
+        "live": live,
+        "stale_after_s": ib.stale_after_s if live else None,
+        "close_delay_s": ib.close_delay_s if live else 0.0,
+        "rates": settings.rates.model_dump(mode="json"),
+        "fees": settings.fees.model_dump(mode="json"),
+        "portfolios": portfolios,
+    }
+
+
+def document_hash(document: dict[str, Any]) -> str:
+    """Return sha256 over the canonical JSON of a decision document."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

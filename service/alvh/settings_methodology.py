@@ -1,0 +1,295 @@
+"""Every number of the methodology that may be set, per portfolio, with its default and where that comes from.
+
+Provenance: SEED (stands in a source text, named), PUB (a public page of the authors), STD (textbook or exchange),
+ANCHOR (a published index or paper), CHOICE (ours). Source of all: methodology, section 11.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Ratio = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=10_000)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+def knob(default: Any, description: str, provenance: str) -> Any:  # noqa: ANN401 - stands for any field
+    """Declare a knob: its default, what it is, and where the default comes from."""
+    extra: dict[str, Any] = {"provenance": provenance}
+    if isinstance(default, list | dict):
+        return Field(default_factory=default.copy, description=description, json_schema_extra=extra)
+    return Field(default=default, description=description, json_schema_extra=extra)
+
+
+class Knobs(BaseModel):
+    """Base: frozen, and an unknown name is an error rather than silently without effect."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Move3(Knobs):
+    """The move that forces a rebalance (S01)."""
+
+    threshold: Annotated[float, Field(gt=0, lt=1)] = knob(0.03, "move since the last rebalance, ratio", "SEED S0")
+    confirm_quotes: Count = knob(2, "consecutive quotes beyond it inside a session", "CHOICE: debounce")
+    max_jump: Annotated[float, Field(gt=0)] = knob(
+        0.20, "largest believable distance of neighbouring prices of SPX, RUT, IWM, ratio", "CHOICE"
+    )
+
+
+class Timer(Knobs):
+    """The session timer (S02)."""
+
+    soft: Count = knob(5, "session closes from which drift alone makes a message", "SEED S0")
+    hard: Count = knob(10, "session closes at which there is a message in any case", "SEED S0")
+    hard_in_ttheta: Count = knob(5, "the same inside the theta window (S33)", "CHOICE")
+
+
+class Rsi(Knobs):
+    """Wilder RSI and its levels."""
+
+    n: Count = knob(14, "closes", "STD")
+    vol_on: Number = knob(70.0, "RSI of the VIX above which vR is on", "SEED S2")
+    vol_off: Number = knob(60.0, "RSI of the VIX below which it is off", "CHOICE: hysteresis")
+    rut_cap: Number = knob(35.0, "RSI of RUT at or below which it capitulates", "CHOICE")
+    calm: Number = knob(45.0, "RSI of RUT above which it is calm", "CHOICE")
+    div: Number = knob(-8.0, "RSI(RUT) - RSI(SPX) at or below which they diverge", "CHOICE")
+
+
+class MacdKnobs(Knobs):
+    """MACD windows."""
+
+    fast: Count = knob(12, "closes of the fast EMA", "STD")
+    slow: Count = knob(26, "closes of the slow EMA", "STD")
+    signal: Count = knob(9, "closes of the signal EMA", "STD")
+    seeding: Literal["talib_classic"] = knob("talib_classic", "how the EMAs start", "STD: methodology 9.2")
+
+
+class Ivx(Knobs):
+    """RVX less VIX against its own mean (S10)."""
+
+    window: Count = knob(90, "closes of the mean", "SEED S1")
+    trigger: Number = knob(0.25, "excess over the mean above which it is on, ratio", "SEED S1")
+    off: Number = knob(0.10, "excess below which it is off, ratio", "CHOICE")
+    floor_pts: Number = knob(1.0, "least denominator, points", "CHOICE")
+    a_min: Ratio = knob(0.10, "least addition to the notional", "SEED S1")
+    a_step: Ratio = knob(0.025, "addition per confirmation", "CHOICE")
+    a_max: Ratio = knob(0.20, "greatest addition", "SEED S1")
+
+
+class Beta(Knobs):
+    """Betas and downside capture (S11, S12)."""
+
+    w1: Count = knob(30, "sessions", "SEED S0")
+    w2: Count = knob(90, "sessions", "SEED S0")
+    prior_mean: Number = knob(1.15, "mean the betas are shrunk to", "CHOICE")
+    prior_sd: Annotated[float, Field(gt=0)] = knob(0.15, "its standard deviation", "CHOICE")
+    dcap_win: Count = knob(60, "sessions of the downside capture", "CHOICE")
+    dcap_lo: Number = knob(1.5, "asymmetric from here", "SEED S0")
+    dcap_hi: Number = knob(2.0, "used up to here", "SEED S0")
+
+
+class AdDiv(Knobs):
+    """Advance-decline divergence (S09)."""
+
+    sessions: Count = knob(5, "sessions", "SEED S3")
+    thr: Number = knob(-0.50, "divergence at or below", "CHOICE")
+
+
+class Macro(Knobs):
+    """Scheduled releases (S20, S21)."""
+
+    before: int = knob(3, "sessions before a release", "CHOICE")
+    after: int = knob(1, "sessions behind it", "CHOICE")
+    z: Number = knob(1.0, "surprise in standard deviations", "CHOICE")
+    valid: Count = knob(5, "sessions a surprise counts", "CHOICE")
+
+
+class BigTop(Knobs):
+    """The late-cycle score (S32)."""
+
+    on: Number = knob(60.0, "score from which it counts", "CHOICE")
+    on_n: Count = knob(3, "closes", "CHOICE")
+    off: Number = knob(45.0, "score down to which it is off", "CHOICE")
+    off_n: Count = knob(5, "closes", "CHOICE")
+    min_weight: Number = knob(70.0, "weight of the parts that must be there", "CHOICE")
+
+
+class PhaseKnobs(Knobs):
+    """Holds of the phase machine (methodology 3.4)."""
+
+    min_hold: Count = knob(5, "closes before a de-escalation", "CHOICE from SEED 5-10")
+    release_n: Count = knob(3, "closes without a flag", "CHOICE")
+    soften_n: Count = knob(2, "closes of calm", "CHOICE")
+    cooldown: Count = knob(5, "closes", "CHOICE")
+
+
+class Phi(Knobs):
+    """Share of the condor's design loss to offset, by phase."""
+
+    standby: Ratio = knob(0.15, "STANDBY", "CHOICE")
+    bigtop: Ratio = knob(0.40, "INITIAL entered by the late-cycle score alone", "SEED S4")
+    initial: Ratio = knob(0.50, "INITIAL", "SEED S4")
+    staged: Ratio = knob(0.60, "STAGED", "SEED S4")
+    ceiling: Ratio = knob(0.85, "never more", "CHOICE derived from seeds")
+    floor7: Ratio = knob(0.40, "least offset at 7/6 of the design shock", "SEED S4")
+
+
+class VegaMultiplier(Knobs):
+    """The vega multiplier m."""
+
+    base: Annotated[float, Field(gt=0)] = knob(0.60, "INITIAL", "SEED S3")
+    confirmed: Ratio = knob(0.85, "CONFIRMED", "SEED S3")
+
+
+class Cap(Knobs):
+    """What the hedge may cost (methodology 4.6)."""
+
+    credit_share: Ratio = knob(0.40, "of the condor credit", "SEED S1")
+    scope: Literal["strict", "split"] = knob(
+        "strict", "small caps inside the cap, or on a budget of their own", "CHOICE"
+    )
+    premium_max: Ratio = knob(1.00, "premium at risk, of the credit", "CHOICE")
+    fin_max: Ratio = knob(0.50, "financing credit counted, of the gross cost", "CHOICE")
+
+
+class Ladder(Knobs):
+    """Contracts of the ladder, as a mix."""
+
+    L1: Ratio = knob(4.0, "about 30 days", "PUB C")
+    L3a: Ratio = knob(4.0, "about 110 days", "PUB C")
+    L3b: Ratio = knob(2.0, "about 220 days", "PUB C")
+
+
+class MixConfirmed(Knobs):
+    """Share of the target gain in CONFIRMED."""
+
+    L1: Ratio = knob(0.35, "call spread", "CHOICE")
+    L1b: Ratio = knob(0.15, "outright call", "CHOICE")
+    L2: Ratio = knob(0.20, "futures calendar", "CHOICE")
+    L3a: Ratio = knob(0.20, "structural call", "CHOICE")
+    L3b: Ratio = knob(0.10, "longer structural call", "CHOICE")
+
+
+class Legs(Knobs):
+    """Where the legs are looked for: days to expiry as [least, most, target], deltas, strikes in deviations."""
+
+    L1_dte: list[int] = knob([20, 45, 30], "L1 and L1b", "target PUB A, window CHOICE")
+    L3a_dte: list[int] = knob([100, 130, 110], "L3a", "PUB A")
+    L3b_dte: list[int] = knob([190, 250, 220], "L3b", "PUB A")
+    delta: Ratio = knob(0.50, "delta of long calls", "PUB C")
+    z: list[float] = knob([1.5, 1.75, 2.0], "strike in deviations: least, used, most", "SEED S3")
+
+
+class Scenario(Knobs):
+    """The scenario model (methodology 4.3)."""
+
+    beta_v30: Ratio = knob(0.43, "response of a 30-day future to the VIX", "ANCHOR S&P 2011")
+    vvix_beta: Number = knob(0.0, "vol points of VIX options per VIX point", "CHOICE: conservative")
+    spx_vix: list[float] = knob([0.00062, -0.1147, 0.4887], "intercept, slope, R2 of SPX on VIX returns", "ANCHOR")
+    rvx_elast: Ratio = knob(0.85, "elasticity of RVX to the VIX", "CHOICE")
+    iv_cap: Ratio = knob(1.5, "greatest tenor factor of smile shifts", "CHOICE")
+
+
+class RollOut(Knobs):
+    """Rolling short wings outward (methodology 3.7)."""
+
+    min: Count = knob(7, "days", "SEED S3")
+    max: Count = knob(21, "days", "SEED S3")
+    default: Count = knob(14, "days", "CHOICE")
+    share: Ratio = knob(0.50, "of the condors per event", "CHOICE")
+
+
+class Vxth(Knobs):
+    """High-VIX guard (methodology 3.5)."""
+
+    bands: list[float] = knob([15, 30, 50], "VX1 levels, points", "ANCHOR VXTH")
+    weights: list[float] = knob([0, 0.01, 0.005, 0], "weights between them", "ANCHOR VXTH")
+    block_above: Number = knob(50.0, "no new outright calls above, points", "ANCHOR VXTH")
+
+
+class Liquidity(Knobs):
+    """The liquidity gate (S34)."""
+
+    max_rel: Ratio = knob(0.10, "(ask - bid) / mid", "CHOICE")
+    max_ticks: Count = knob(2, "ticks of an option's spread that always pass", "CHOICE")
+    vx: Ratio = knob(0.10, "spread of a VX future, points", "CHOICE")
+    vxm: Ratio = knob(0.05, "spread of a Mini VIX future, points", "CHOICE")
+    max_age_s: Ratio = knob(60.0, "age of a quote, seconds", "CHOICE")
+
+
+class Delta(Knobs):
+    """Delta limits (methodology 4.7)."""
+
+    book_min: Number = knob(0.0, "least book delta, USD per +1 %", "CHOICE")
+    sleeve_max_share: Ratio = knob(0.06, "sleeve delta, of the condors' greatest loss", "CHOICE")
+
+
+class Irr(Knobs):
+    """The hurdle below which no new condors are opened (S30)."""
+
+    hurdle_over_rf: Number = knob(0.05, "per year above the risk-free rate", "CHOICE")
+
+
+class UpTest(Knobs):
+    """What happens when volatility falls."""
+
+    dvix: Number = knob(-3.0, "VIX points", "CHOICE")
+    max_loss_share_credit: Ratio = knob(0.80, "loss, of the credit", "CHOICE")
+
+
+class Edr(Knobs):
+    """Expected daily range and the defence line (S40, S41)."""
+
+    source: list[str] = knob(["VIX1D", "VIX9D", "VIX"], "the first that is there", "CHOICE")
+    defence: Ratio = knob(1.0, "distance to a break-even, in daily ranges", "CHOICE")
+    defence_tight: Ratio = knob(1.5, "the same while TIGHTEN is on", "CHOICE")
+
+
+class Approvals(Knobs):
+    """How many different people must agree."""
+
+    FIN: int = knob(2, "to a financing leg", "CHOICE")
+    phi_above: list[float] = knob([0.60, 2], "to a share above the first number: the second", "CHOICE")
+    override: int = knob(2, "to override a gate", "CHOICE")
+
+
+class SecondEngine(Knobs):
+    """The hedge's own ledger."""
+
+    leverage_max: Ratio = knob(1.0, "no borrowing", "CHOICE")
+
+
+class Methodology(Knobs):
+    """All of it; whatever is left out has its default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    schema_: Literal[1] = Field(default=1, alias="schema", description="version of these names")
+    move3: Move3 = Move3()
+    timer: Timer = Timer()
+    rsi: Rsi = Rsi()
+    macd: MacdKnobs = MacdKnobs()
+    ivx: Ivx = Ivx()
+    beta: Beta = Beta()
+    ad_div: AdDiv = AdDiv()
+    macro: Macro = Macro()
+    bigtop: BigTop = BigTop()
+    phase: PhaseKnobs = PhaseKnobs()
+    phi: Phi = Phi()
+    m: VegaMultiplier = VegaMultiplier()
+    design_vix: list[float] = knob([5, 6, 7], "VIX points of the loss table", "SEED S4")
+    cap: Cap = Cap()
+    ladder: Ladder = Ladder()
+    mix_confirmed: MixConfirmed = MixConfirmed()
+    legs: Legs = Legs()
+    scenario: Scenario = Scenario()
+    roll_out: RollOut = RollOut()
+    vxth: Vxth = Vxth()
+    liquidity: Liquidity = Liquidity()
+    delta: Delta = Delta()
+    irr: Irr = Irr()
+    up_test: UpTest = UpTest()
+    edr: Edr = Edr()
+    approvals: Approvals = Approvals()
+    second_engine: SecondEngine = SecondEngine()
