@@ -1,0 +1,409 @@
+"""The log in a real Redis: commits are whole, repeatable and fenced; what was lost is told."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from alvh.adapters.redis import Durability, Keys, RedisAddress, RedisJournal, RedisLease, RedisLink, RedisOutbox
+from alvh.errors import FencedError, InputError, JournalError, OutageError
+from alvh.shell.backoff import Backoff
+from alvh.shell.ports import Commit, OutboundMessage
+from servers import RedisServer, bundled_valkey, redis_server
+
+KEYS = Keys("test")
+
+
+def message(message_id: str, *, retained: bool = False, body: bytes = b"{}") -> OutboundMessage:
+    kind = "target" if retained else "adjustment"
+    topic = f"alvh/test/portfolio/core/{kind}"
+    return OutboundMessage(message_id=message_id, topic=topic, body=body, retained=retained)
+
+
+COMMIT = Commit(
+    first_seq=1,
+    events=[b"one", b"two\x00\xff", b"three"],
+    messages=[message("1-1"), message("1-2", retained=True), message("3-1", body=b'{"a":1}')],
+    position="row 3",
+    checkpoint=b"state\x00\xff",
+    signals=[(1, {"time": "t1", "S03_macd": "0.25"}), (3, {"time": "t3", "S05_rsi": ""})],
+)
+
+
+class Log:
+    """Everything one node holds of one log."""
+
+    def __init__(self, url: str, holder: str = "a:boot:1:1", **options: object) -> None:
+        self.link = RedisLink(RedisAddress(url=url))
+        self.journal = RedisJournal(self.link, KEYS, **options)  # type: ignore[arg-type]  # as the tests need them
+        self.outbox = RedisOutbox(self.link, KEYS)
+        self.lease = RedisLease(self.link, KEYS, delays=Backoff(Random(1), cap_s=0.2), ttl_s=1.0, holder=holder)
+
+    async def lead(self) -> int:
+        epoch = await self.lease.acquire()
+        self.journal.lead(epoch)
+        self.outbox.lead(epoch)
+        return epoch
+
+
+def scenario(url: str, act: Callable[[Log], Awaitable[None]]) -> None:
+    async def run() -> None:
+        log = Log(url)
+        try:
+            await log.lead()
+            await act(log)
+        finally:
+            await log.link.close()
+
+    asyncio.run(run())
+
+
+async def all_events(log: Log, after_seq: int = 0) -> list[tuple[int, bytes]]:
+    return [event async for event in log.journal.read(after_seq)]
+
+
+@pytest.mark.parametrize("server", ["redis", "valkey"])
+def test_commit_writes_everything_once_and_says_it_again(server: str) -> None:
+    async def act(log: Log) -> None:
+        empty = await log.journal.recover()
+        assert (empty.checkpoint, empty.tail_seq, empty.position) == (None, 0, None)
+        for _ in range(3):  # the second and third are the retries after a lost reply
+            await log.journal.commit(COMMIT)
+        assert await all_events(log) == [(1, b"one"), (2, b"two\x00\xff"), (3, b"three")]
+        assert await all_events(log, 2) == [(3, b"three")]
+        assert await log.outbox.after("0-0", 10) == COMMIT.messages
+        assert await log.outbox.after("1-1", 1) == [COMMIT.messages[1]]
+        found = await log.journal.recover()
+        assert (found.checkpoint, found.checkpoint_seq) == (b"state\x00\xff", 3)
+        assert (found.tail_seq, found.position) == (3, "row 3")
+        assert await log.link.call("HGETALL", KEYS.signals) == {b"time": b"t3", b"S05_rsi": b""}
+        history = await log.link.call("XRANGE", KEYS.signals_history, "-", "+")
+        assert [entry_id for entry_id, _ in history] == [b"1-1", b"3-1"]
+        await log.journal.commit(Commit(first_seq=4, events=[b"four"], messages=[]))
+        found = await log.journal.recover()
+        assert (found.tail_seq, found.position, found.checkpoint_seq) == (4, "row 3", 3)
+        await log.journal.commit(Commit(first_seq=5, events=[], messages=[], checkpoint=b"closing"))
+        found = await log.journal.recover()
+        assert (found.tail_seq, found.checkpoint_seq, found.checkpoint) == (4, 4, b"closing")
+
+    with redis_server(executable=bundled_valkey() if server == "valkey" else None) as running:
+        scenario(running.unix_url, act)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(COMMIT, events=[b"one", b"TWO", b"three"]),
+        replace(COMMIT, events=[b"one", b"two\x00\xff", b"three", b"four"]),
+        replace(COMMIT, messages=COMMIT.messages[:2]),
+        replace(COMMIT, messages=[*COMMIT.messages[:2], message("3-1", body=b'{"a":2}')]),
+        replace(COMMIT, messages=[*COMMIT.messages[:2], message("3-2", body=b'{"a":1}')]),
+    ],
+)
+def test_other_contents_for_written_ids_are_refused(redis: RedisServer, other: Commit) -> None:
+    async def act(log: Log) -> None:
+        await log.journal.commit(COMMIT)
+        with pytest.raises(JournalError, match="other contents"):
+            await log.journal.commit(other)
+        assert await all_events(log) == [(1, b"one"), (2, b"two\x00\xff"), (3, b"three")]
+        assert len(await log.outbox.after("0-0", 10)) == 3
+
+    scenario(redis.unix_url, act)
+
+
+def test_a_stale_leader_is_refused_everywhere(redis: RedisServer) -> None:
+    async def run() -> None:
+        old, new = Log(redis.unix_url, "a:boot:1:1"), Log(redis.unix_url, "b:boot:1:1")
+        first = await old.lead()
+        await old.journal.commit(COMMIT)
+        await old.lease.release()
+        assert not old.lease.is_valid
+        second = await new.lead()
+        assert second > first
+        stale = Commit(first_seq=4, events=[b"stale"], messages=[message("4-1")])
+        with pytest.raises(FencedError, match=str(second)):
+            await old.journal.commit(stale)
+        with pytest.raises(FencedError):
+            await old.journal.commit(COMMIT)  # even what is written: the reply must not be taken for leadership
+        with pytest.raises(FencedError):
+            await old.outbox.acknowledge("3-1", [])
+        with pytest.raises(FencedError):
+            await old.lease.renew()
+        await new.journal.commit(replace(stale, events=[b"new"]))
+        assert (await all_events(new))[-1] == (4, b"new")
+        await old.lease.release()  # the old one's release must not end the new one's lease
+        await new.lease.renew()
+        assert await new.link.call("GET", KEYS.lease) == f"{second}|b:boot:1:1".encode()
+        reader = RedisJournal(new.link, KEYS)
+        with pytest.raises(FencedError):
+            await reader.commit(Commit(first_seq=5, events=[b"x"], messages=[]))
+        for log in (old, new):
+            await log.link.close()
+
+    asyncio.run(run())
+
+
+def test_follower_waits_for_expiry_and_the_paused_leader_notices(redis: RedisServer) -> None:
+    async def run() -> None:
+        leader, follower = Log(redis.unix_url, "a:boot:1:1"), Log(redis.unix_url, "b:boot:1:1")
+        await leader.lead()
+        began = asyncio.get_running_loop().time()
+        waiting = asyncio.create_task(follower.lead())
+        await asyncio.sleep(0.4)
+        await leader.lease.renew()
+        await asyncio.sleep(0.8)
+        assert not waiting.done()  # renewed: still the first one's
+        validity = [leader.lease.is_valid]
+        await waiting
+        assert 1.3 < asyncio.get_running_loop().time() - began < 2.4
+        assert [*validity, leader.lease.is_valid] == [True, False]  # known without asking
+        with pytest.raises(FencedError):
+            await leader.lease.keep()
+        for log in (leader, follower):
+            await log.link.close()
+
+    asyncio.run(run())
+
+
+def test_redis_that_lost_the_log_is_told(redis: RedisServer) -> None:
+    async def act(log: Log) -> None:
+        await log.journal.commit(COMMIT)
+        following = Commit(first_seq=4, events=[b"four"], messages=[])
+        await log.link.call("HSET", KEYS.meta, "tail", "3")
+        await log.link.call("XTRIM", KEYS.journal, "MAXLEN", "0")
+        with pytest.raises(JournalError, match="streams end at 0"):
+            await log.journal.commit(following)
+        with pytest.raises(JournalError, match="ends at 0"):
+            await log.journal.recover()
+        await log.link.call("DEL", KEYS.journal, KEYS.outbox, KEYS.checkpoint)
+        await log.link.call("HSET", KEYS.meta, "tail", "0")
+        with pytest.raises(FencedError, match="ends at 0, ours at 3"):
+            await log.journal.commit(following)
+        await log.link.call("FLUSHALL")
+        with pytest.raises(FencedError, match="no log"):
+            await log.journal.commit(following)
+        with pytest.raises(FencedError):
+            await log.lease.renew()
+        assert await log.lead() > 0
+
+    scenario(redis.unix_url, act)
+
+
+def test_missing_event_is_told(redis: RedisServer) -> None:
+    async def act(log: Log) -> None:
+        await log.journal.commit(COMMIT)
+        await log.link.call("XDEL", KEYS.journal, "2-1")
+        with pytest.raises(JournalError, match="event 2 is missing"):
+            await all_events(log)
+
+    scenario(redis.unix_url, act)
+
+
+def test_long_journal_is_read_in_pages(redis: RedisServer) -> None:
+    async def act(log: Log) -> None:
+        events = [b"%d" % n for n in range(1, 1025)]
+        await log.journal.commit(Commit(first_seq=1, events=events[:512], messages=[]))
+        await log.journal.commit(Commit(first_seq=513, events=events[512:], messages=[]))
+        assert await all_events(log) == list(enumerate(events, 1))
+
+    scenario(redis.unix_url, act)
+
+
+def test_restarted_redis_has_everything_and_forgotten_scripts_are_loaded(redis: RedisServer) -> None:
+    async def act(log: Log) -> None:
+        await log.journal.commit(COMMIT)
+        redis.kill()
+        with pytest.raises(OutageError, match="away"):
+            await log.journal.commit(Commit(first_seq=4, events=[b"four"], messages=[]))
+        redis.start()
+        await log.journal.commit(Commit(first_seq=4, events=[b"four"], messages=[message("4-1")]))
+        assert (await log.journal.recover()).tail_seq == 4
+        assert [m.message_id for m in await log.outbox.after("0-0", 9)] == ["1-1", "1-2", "3-1", "4-1"]
+
+    scenario(redis.url, act)
+
+
+def test_killed_in_mid_write_any_number_of_times(redis: RedisServer) -> None:
+    """Whatever the moment of the kill, the same commit again ends in the same log."""
+    random = Random(20)
+
+    async def act(log: Log) -> None:
+        loop = asyncio.get_running_loop()
+        for seq in range(1, 6):
+            events = [b"%d" % (10 * seq + n) * 1000 for n in range(3)]
+            commit = Commit(first_seq=3 * seq - 2, events=events, messages=[message(f"{3 * seq}-1")])
+            loop.call_later(random.uniform(0, 0.004), redis.kill)
+            written = 0
+            while written < 2:  # once more after the first success: it may have been before the kill
+                try:
+                    await log.journal.commit(commit)
+                    written += 1
+                    await asyncio.sleep(0.005)
+                except OutageError:
+                    redis.kill()
+                    redis.start()
+            redis.kill()
+            redis.start()
+        with contextlib.suppress(OutageError):  # the connection from before the last kill
+            await log.journal.recover()
+        assert [seq for seq, _ in await all_events(log)] == list(range(1, 16))
+        assert [m.message_id for m in await log.outbox.after("0-0", 99)] == [f"{3 * n}-1" for n in range(1, 6)]
+
+    scenario(redis.unix_url, act)
+
+
+def test_out_of_memory_passes_and_leaves_nothing_half_written(redis: RedisServer) -> None:
+    async def act(log: Log) -> None:
+        await log.journal.commit(COMMIT)
+        await log.link.call("CONFIG SET", "maxmemory", "1mb")
+        following = Commit(first_seq=4, events=[b"x" * 200_000] * 3, messages=[message("4-1")], checkpoint=b"new")
+        with pytest.raises(OutageError, match="out of memory"):
+            await log.journal.commit(following)
+        assert (await log.journal.recover()).tail_seq == 3
+        await log.link.call("CONFIG SET", "maxmemory", "0")
+        await log.journal.commit(following)
+        assert (await log.journal.recover()).tail_seq == 6
+
+    scenario(redis.unix_url, act)
+
+
+def test_read_only_replica_passes(redis: RedisServer) -> None:
+    async def act(log: Log) -> None:
+        await log.link.call("CONFIG SET", "replica-serve-stale-data", "yes")
+        await log.link.call("REPLICAOF", "127.0.0.1", "1")
+        with pytest.raises(OutageError, match="read-only"):
+            await log.journal.commit(COMMIT)
+        await log.link.call("REPLICAOF", "NO", "ONE")
+        await log.journal.commit(COMMIT)
+
+    scenario(redis.unix_url, act)
+
+
+def test_stopped_redis_is_an_outage_within_the_limit(redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alvh.adapters.redis.link.COMMAND_LIMIT_S", 0.3)
+
+    async def act(log: Log) -> None:
+        redis.signal(signal.SIGSTOP)
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(OutageError, match="no answer"):
+            await log.journal.commit(COMMIT)
+        assert asyncio.get_running_loop().time() - began < 1.0
+        redis.signal(signal.SIGCONT)
+        await log.journal.commit(COMMIT)  # perhaps for the second time
+        assert (await log.journal.recover()).tail_seq == 3
+
+    scenario(redis.unix_url, act)
+
+
+def test_many_readers_wait_for_one_another_and_leave_no_connection_behind(redis: RedisServer) -> None:
+    async def act(log: Log) -> None:
+        await asyncio.gather(*[log.journal.recover() for _ in range(100)], log.journal.commit(COMMIT))
+        redis.kill()
+        for _ in range(30):
+            with pytest.raises(OutageError):
+                await log.journal.recover()
+        redis.start()
+        assert (await log.journal.recover()).tail_seq == 3
+        assert len(await log.link.call("CLIENT LIST")) <= 10
+
+    scenario(redis.unix_url, act)
+
+
+def test_key_of_another_kind_is_not_an_outage(redis: RedisServer) -> None:
+    async def act(log: Log) -> None:
+        await log.link.call("SET", KEYS.journal, "something else")
+        with pytest.raises(JournalError, match="WRONGTYPE"):
+            await log.journal.commit(COMMIT)
+
+    scenario(redis.unix_url, act)
+
+
+def test_cursor_and_retained_messages(redis: RedisServer) -> None:
+    async def act(log: Log) -> None:
+        await log.journal.commit(COMMIT)
+        assert await log.outbox.acknowledged() == "0-0"
+        await log.outbox.acknowledge("3-1", [COMMIT.messages[1]])
+        await log.outbox.acknowledge("1-1", [])  # a late acknowledgement never moves it back
+        assert await log.outbox.acknowledged() == "3-1"
+        assert await log.outbox.retained() == [COMMIT.messages[1]]
+
+    scenario(redis.unix_url, act)
+
+
+def test_waitaof_waits_for_the_disk() -> None:
+    async def act(log: Log) -> None:
+        durable = RedisJournal(log.link, KEYS, durability=Durability.WAITAOF)
+        durable.lead(log.lease.epoch)
+        await durable.commit(COMMIT)
+        await durable.commit(COMMIT)
+        demanding = RedisJournal(log.link, KEYS, durability=Durability.WAITAOF, replicas=1)
+        demanding.lead(log.lease.epoch)
+        with pytest.raises(OutageError, match=r"1\+0 of 1\+1"):
+            await demanding.commit(Commit(first_seq=4, events=[b"four"], messages=[]))
+
+    with redis_server(executable=bundled_valkey(), fsync="everysec") as running, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("alvh.adapters.redis.link.COMMAND_LIMIT_S", 2.4)
+        scenario(running.unix_url, act)
+
+
+def test_durability_is_said_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    async def act(log: Log) -> None:
+        await log.journal.check_durability()
+        assert not caplog.records
+        await log.link.call("CONFIG SET", "appendfsync", "everysec")
+        await log.journal.check_durability()
+        assert [r.getMessage() for r in caplog.records] == [
+            "redis may lose what it has confirmed: appendfsync everysec (should be always)"
+        ]
+        caplog.clear()
+        await log.link.call("ACL SETUSER", "default", "-config")
+        await log.journal.check_durability()
+        assert len(caplog.records) == 1
+        assert "durability unknown" in caplog.text
+
+    caplog.set_level(logging.WARNING)
+    with redis_server() as running:
+        scenario(running.unix_url, act)
+
+
+def test_password_is_used_and_never_shown() -> None:
+    async def run(url: str, password: str) -> None:
+        log = Log(url)
+        log.link = RedisLink(RedisAddress(url=url, password=password))
+        log.journal = RedisJournal(log.link, KEYS)
+        await log.journal.recover()
+        await log.link.close()
+
+    with redis_server("--requirepass", "s3cret") as running:
+        asyncio.run(run(running.url, "s3cret"))
+        with pytest.raises(OutageError) as refused:
+            asyncio.run(run(running.url, "wr0ng"))
+        assert "wr0ng" not in str(refused.value)
+        secret_url = f"redis://:wr0ng@127.0.0.1:{running.port}/0"
+        with pytest.raises(OutageError) as refused:
+            asyncio.run(run(secret_url, "x"))
+        assert "wr0ng" not in str(refused.value) + repr(RedisAddress(url=secret_url))
+
+
+@pytest.mark.parametrize(
+    "url", ["http://x", "redis+sentinel://host/x", "redis+sentinel://h:1", "redis+cluster://h", "localhost:6379"]
+)
+def test_bad_urls_are_the_callers_fault(url: str) -> None:
+    with pytest.raises(InputError, match=r"redis\.url"):
+        RedisLink(RedisAddress(url=url))
+
+
+def test_instance_name_must_fit_the_hash_tag() -> None:
+    with pytest.raises(InputError):
+        Keys("a}b")
+
+
+@pytest.fixture(name="redis")
+def redis_fixture() -> object:
+    with redis_server() as running:
+        yield running
