@@ -7,9 +7,10 @@ file, and a secret may also stand in a file of its own (`password_file`). What b
 
 import hashlib
 import json
+import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
 import yaml
@@ -31,7 +32,7 @@ from alvh.settings_methodology import Knobs, Methodology
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
-EMBEDDED = "embedded"
+EMBEDDED: Final = "embedded"
 
 
 class SimulatedFeed(Knobs):
@@ -317,36 +318,64 @@ class Settings(BaseSettings):
         return portfolios
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML with the booleans of version 1.2: `on` and `off` are names (of thresholds), not truth values."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+
+
 def load(path: Path | None) -> Settings:
     """Read and validate a configuration file; None is the default configuration.
 
     Raises:
         InputError: the file cannot be read or says something unexpected; names the file, the field and what was
-            expected, one line per fault.
+            expected.
     """
-    document: Any = {}
-    name = "configuration" if path is None else str(path)
-    if path is not None:
-        try:
-            document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
-        document = {} if document is None else document
-        if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
-            raise InputError(f"{path}: expected a mapping of sections, got {type(document).__name__}")
+    document = {} if path is None else read_mapping(path)
     try:
         return Settings(**document)
     except ValidationError as error:
-        raise InputError(explain(name, error)) from error
+        raise InputError(explain("configuration" if path is None else str(path), error)) from error
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Return the mapping a YAML file holds; an empty file holds an empty one.
+
+    Raises:
+        InputError: the file cannot be read, or holds something else.
+    """
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
+    document = {} if document is None else document
+    if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
+        raise InputError(f"{path}: expected a mapping of sections, got {type(document).__name__}")
+    return document
+
+
+_DATE_KEY: Final = re.compile(r"datetime\.date\((\d+), (\d+), (\d+)\)")
+
+
+def _iso_key(key: re.Match[str]) -> str:
+    year, month, day = (int(group) for group in key.groups())
+    return date(year, month, day).isoformat()
 
 
 def explain(name: str, error: ValidationError) -> str:
     """Put validation errors in one line: file, field, what was expected, what stood there (never a secret)."""
     faults = []
     for fault in error.errors(include_url=False):
-        field = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
+        field = _DATE_KEY.sub(_iso_key, ".".join(str(part) for part in fault["loc"])) or "(whole file)"
         shown = repr(fault["input"]) if isinstance(fault["input"], str | int | float | bool | None) else ""
         is_secret = any(word in field for word in ("password", "token"))
         got = f", got {shown[:60]}" if shown and not is_secret else ""

@@ -16,8 +16,6 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 def knob(default: Any, description: str, provenance: str) -> Any:  # noqa: ANN401 - stands for any field
     """Declare a knob: its default, what it is, and where the default comes from."""
     extra: dict[str, Any] = {"provenance": provenance}
-    if isinstance(default, list | dict):
-        return Field(default_factory=default.copy, description=description, json_schema_extra=extra)
     return Field(default=default, description=description, json_schema_extra=extra)
 
 

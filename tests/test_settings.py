@@ -1,0 +1,192 @@
+"""The configuration: defaults run, faults are named, secrets stay secret, the page says what the code says."""
+
+import json
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alvh.errors import InputError
+from alvh.settings import decision_document, document_hash, load
+from alvh.settings_page import configuration_page
+
+ROOT = Path(__file__).resolve().parent.parent
+
+MINIMAL = """
+feed: {kind: ib, host: 127.0.0.1, port: 4002, client_id: 17}
+redis: {url: redis://localhost:6379/0}
+mqtt: {url: mqtt://localhost:1883, topic_root: alvh}
+portfolios:
+  - id: core
+    hedge: alvh
+    small_caps: [{symbol: IWM, shares: 448}]
+    condors:
+      - {expiry: 2026-12-18, quantity: 4, credit: 10.10,
+         short_put: 5650, long_put: 5600, short_call: 6275, long_call: 6325}
+    methodology: {move3: {threshold: 0.03, confirm_quotes: 2}, timer: {soft: 5, hard: 10}}
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    """A configuration file."""
+    path = folder / "alvh.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_nothing_said_is_the_simulated_demo() -> None:
+    """Every section may be left out."""
+    settings = load(None)
+    assert settings.instance == "main"
+    assert (settings.feed.kind, settings.redis.url, settings.mqtt.url) == ("simulated", "embedded", "embedded")
+    assert [portfolio.id for portfolio in settings.portfolios] == ["demo"]
+
+
+def test_the_specification_s_own_example_is_read(tmp_path: Path) -> None:
+    """Interfaces, section 5."""
+    settings = load(written(tmp_path, MINIMAL))
+    assert settings.portfolios[0].condors[0].trading_class == "SPXW"
+    document = decision_document(settings)
+    assert document["live"] is True
+    assert document["portfolios"][0]["execution"] == "answers"
+    assert decision_document(settings, feed_kind="tape")["portfolios"][0]["execution"] == "paper"
+
+
+def test_empty_file_and_embedded_words(tmp_path: Path) -> None:
+    """An empty file is the default; `embedded` may stand for a section."""
+    assert load(written(tmp_path, "")) == load(None)
+    assert load(written(tmp_path, "redis: embedded\nmqtt: embedded\n")) == load(None)
+
+
+def test_defaults_are_those_of_the_methodology() -> None:
+    """Section 11, value for value."""
+    page = ROOT.parent / "shared" / "methodology.md"
+    if not page.exists():
+        pytest.skip("the specification does not lie beside the project; it does where the project is developed")
+    text = page.read_text(encoding="utf-8").split("## 11. Default configuration")[1]
+    section = text.split("```yaml")[1].split("```")[0]
+    expected = yaml.load(section, Loader=yaml.BaseLoader)
+    ours = load(None).portfolios[0].methodology.model_dump(mode="json", by_alias=True)
+    assert _numbers(ours) == _numbers(expected)
+
+
+def _numbers(value: Any) -> Any:  # noqa: ANN401 - any plain value
+    if isinstance(value, dict):
+        return {key: _numbers(each) for key, each in sorted(value.items())}
+    if isinstance(value, list):
+        return [_numbers(each) for each in value]
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return value
+
+
+def test_on_and_off_are_names(tmp_path: Path) -> None:
+    """YAML 1.1 would take the thresholds `on` and `off` for truth values."""
+    text = "portfolios: [{id: a, methodology: {bigtop: {on: 70, off: 40}, ivx: {off: 0.05}}}]"
+    methodology = load(written(tmp_path, text)).portfolios[0].methodology
+    assert (methodology.bigtop.on, methodology.bigtop.off, methodology.ivx.off) == (70.0, 40.0, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("feed: {kind: tap}", "feed"),
+        ("portfolios: []", "portfolios"),
+        ("portfolios: [{id: a b}]", "portfolios.0.id"),
+        ("portfolios: [{id: a}, {id: a}]", "portfolios"),
+        ("portfolios: [{id: a, methodology: {timer: {sof: 4}}}]", "portfolios.0.methodology.timer.sof"),
+        ("portfolios: [{id: a, methodology: {move3: {threshold: 0}}}]", "portfolios.0.methodology.move3.threshold"),
+        ("portfolios: [{id: a, methodology: {timer: {hard: ten}}}]", "portfolios.0.methodology.timer.hard"),
+        ("mqtt: {url: 'http://x'}", "mqtt.url"),
+        ("redis: {url: 'localhost:6379'}", "redis.url"),
+        ("http: {host: 0.0.0.0}", "http"),
+        ("calendar: {early_closes: {2026-11-27: '25:00'}}", "calendar.early_closes.2026-11-27"),
+        ("instanze: x", "instanze"),
+        ("feed: {kind: tape}", "feed.tape.path"),
+        ("- a\n- b", "expected a mapping"),
+        ("a: [", "is not YAML"),
+        ("\x00", "is not YAML"),
+        (
+            "portfolios: [{id: a, condors: [{expiry: 2026-12-18, quantity: 4, credit: 1, short_put: 5, long_put: 6,"
+            " short_call: 7, long_call: 8}]}]",
+            "long_put < short_put",
+        ),
+    ],
+)
+def test_faults_name_file_field_and_expectation(tmp_path: Path, text: str, named: str) -> None:
+    """One line, and no traceback."""
+    path = written(tmp_path, text)
+    with pytest.raises(InputError) as caught:
+        load(path)
+    message = str(caught.value)
+    assert message.startswith(str(path))
+    assert named in message
+    assert "\n" not in message
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """Missing, or a folder."""
+    for path in (tmp_path / "nothing.yaml", tmp_path):
+        with pytest.raises(InputError, match=str(path)):
+            load(path)
+
+
+def test_secrets_are_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not when printed, not in an error, not in the log's configuration; by environment or file."""
+    (tmp_path / "secret").write_text("hunter2\nsecond line\n", encoding="utf-8")
+    text = (
+        f"redis: {{url: 'redis://h', password: hunter2}}\nmqtt: {{url: 'mqtt://h', password_file: {tmp_path}/secret}}\n"
+    )
+    settings = load(written(tmp_path, text))
+    assert (settings.redis.secret(), settings.mqtt.secret()) == ("hunter2", "hunter2")
+    shown = settings.model_dump_json() + repr(settings) + json.dumps(decision_document(settings))
+    assert "hunter2" not in shown
+    with pytest.raises(InputError) as caught:
+        load(written(tmp_path, "mqtt: {password: [hunter2]}"))
+    assert "hunter2" not in str(caught.value)
+    monkeypatch.setenv("ALVH_MQTT__PASSWORD", "swordfish")
+    assert load(written(tmp_path, text)).mqtt.secret() == "swordfish"
+
+
+def test_the_hash_follows_decisions_alone(tmp_path: Path) -> None:
+    """Addresses do not change it, numbers of the methodology do."""
+    base = decision_document(load(written(tmp_path, MINIMAL)))
+    moved = decision_document(load(written(tmp_path, MINIMAL.replace("localhost", "elsewhere"))))
+    changed = decision_document(load(written(tmp_path, MINIMAL.replace("0.03", "0.04"))))
+    assert document_hash(base) == document_hash(moved) != document_hash(changed)
+
+
+def test_environment_reaches_nested_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ALVH_SECTION__FIELD` wins over the file."""
+    monkeypatch.setenv("ALVH_HTTP__PORT", "9191")
+    monkeypatch.setenv("ALVH_INSTANCE", "other")
+    settings = load(None)
+    assert (settings.http.port, settings.instance) == (9191, "other")
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda each: st.lists(each, max_size=3) | st.dictionaries(st.text(), each, max_size=3),
+    max_leaves=8,
+)
+SECTIONS = st.sampled_from(["instance", "feed", "redis", "mqtt", "http", "calendar", "portfolios", "rates", "var", "x"])
+
+
+@given(st.dictionaries(SECTIONS, PLAIN, max_size=4))
+def test_any_document_is_read_or_refused(document: dict[str, object]) -> None:
+    """No input crashes the reader."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = written(Path(folder), yaml.safe_dump(document))
+        with suppress(InputError):
+            load(path)
+
+
+def test_the_page_says_what_the_code_says() -> None:
+    """docs/configuration.md is generated by `configuration_page`."""
+    assert (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8") == configuration_page()
