@@ -78,7 +78,7 @@ def test_each_portfolio_has_its_own_numbers(threshold: float, confirm: int, hard
 def test_threshold_is_judged_literally() -> None:
     """At exactly 3 % in doubles it fires; one unit in the last place below it does not."""
     for anchor in (1108.48, 560.85, 4321.0, 0.1):
-        at = anchor * 1.03
+        at = below = anchor * 1.03
         while abs(at / anchor - 1) >= 0.03:
             below, at = at, at - at * 2.3e-16
         for price, expected in ((below, True), (at, False)):
