@@ -1,0 +1,221 @@
+"""What is held and what could be bought: condors, small caps, hedge units, hedge legs, the financing spread.
+
+Quantities are contracts, prices points, amounts dollars; days are calendar days from the snapshot.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+CONDOR_MULTIPLIER: Final = 100.0
+VIX_OPTION_MULTIPLIER: Final = 100.0
+VX_MULTIPLIER: Final = 1000.0
+VXM_MULTIPLIER: Final = 100.0
+
+LEGS: Final = ("L1", "L1b", "L2", "L3a", "L3b")
+"""The legs a sizing solves for, in the order that breaks ties (methodology 4.8)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condor:
+    """Short iron condors of one kind.
+
+    Attributes:
+        long_put: strike, points; below `short_put` below `short_call` below `long_call`.
+        short_put: strike.
+        short_call: strike.
+        long_call: strike.
+        quantity: condors sold.
+        credit: received per condor, points.
+        days: to expiry.
+        trading_class: SPXW (PM-settled) or SPX (AM-settled).
+        expiry: the date itself, where it is known.
+        days_at_entry: to expiry when it was sold, where that is known: tells a daily program from a condor grown old.
+    """
+
+    long_put: float
+    short_put: float
+    short_call: float
+    long_call: float
+    quantity: int
+    credit: float
+    days: int
+    trading_class: str = "SPXW"
+    expiry: date | None = None
+    days_at_entry: int | None = None
+
+    @property
+    def strikes(self) -> tuple[float, float, float, float]:
+        """Short put, long put, short call, long call."""
+        return self.short_put, self.long_put, self.short_call, self.long_call
+
+    @property
+    def width(self) -> float:
+        """The wider of the two wings, points."""
+        return max(self.short_put - self.long_put, self.long_call - self.short_call)
+
+    @property
+    def dollars_per_point(self) -> float:
+        """Dollars by which all condors change when one changes by a point."""
+        return CONDOR_MULTIPLIER * self.quantity
+
+    @property
+    def credit_usd(self) -> float:
+        """Credit of all condors."""
+        return self.credit * self.dollars_per_point
+
+    @property
+    def max_loss_usd(self) -> float:
+        """Greatest loss of all condors at expiry."""
+        return (self.width - self.credit) * self.dollars_per_point
+
+    def break_evens(self, cost: float = 0.0) -> tuple[float, float]:
+        """Return the lower and upper break-even at expiry after `cost` points of hedge per condor (section 5)."""
+        net = self.credit - cost
+        return self.short_put - net, self.short_call + net
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmallCaps:
+    """Small caps held beside the condors.
+
+    Attributes:
+        exposure: E, dollars.
+        beta_star: shrunk beta to SPX (S11).
+        beta_stress: beta used when SPX falls (S12).
+    """
+
+    exposure: float
+    beta_star: float
+    beta_stress: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VixCall:
+    """One VIX call of a hedge unit as quoted.
+
+    Attributes:
+        days: to settlement.
+        strike: points.
+        vol: implied volatility, decimal.
+        bid: points.
+        ask: points.
+        ratio: +1 bought, -1 sold, per unit.
+        expiry: the settlement date, where it is known.
+        symbol: its name at the exchange, where it is known.
+    """
+
+    days: float
+    strike: float
+    vol: float
+    bid: float
+    ask: float
+    ratio: int = 1
+    expiry: date | None = None
+    symbol: str = ""
+
+    @property
+    def touch(self) -> float:
+        """What a trade that opens it costs now: the ask of what is bought, the bid of what is sold, points."""
+        return self.ask if self.ratio > 0 else self.bid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VixFuture:
+    """One VIX future of a hedge unit: days to settlement, its mark, +1 bought or -1 sold per unit."""
+
+    days: float
+    price: float
+    ratio: int
+    bid: float | None = None
+    ask: float | None = None
+    expiry: date | None = None
+    symbol: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HedgeUnit:
+    """One contract of a hedge leg: a call, a call spread or a calendar spread of futures.
+
+    Attributes:
+        leg: one of `LEGS`.
+        calls: its options, or
+        futures: its futures, the front one first.
+        multiplier: dollars per point.
+        fee_usd: per contract and side.
+        slippage: round trip of the futures in points, where a spread quote says it; else from the futures' own quotes.
+    """
+
+    leg: str
+    calls: tuple[VixCall, ...] = ()
+    futures: tuple[VixFuture, ...] = ()
+    multiplier: float = VIX_OPTION_MULTIPLIER
+    fee_usd: float = 1.0
+    slippage: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what sizing could not value or must not hold."""
+        if self.leg not in LEGS or bool(self.calls) == bool(self.futures):
+            raise ValueError(f"hedge unit {self.leg!r}: expected one of {', '.join(LEGS)}, of calls or of futures")
+        if sum(part.ratio for part in (self.calls or self.futures)) < 0:
+            raise ValueError(f"hedge unit {self.leg}: sells more than it buys")
+
+    @property
+    def contracts(self) -> int:
+        """Exchange contracts in one unit, each paying its own fee."""
+        return sum(abs(part.ratio) for part in (self.calls or self.futures))
+
+    @property
+    def days(self) -> float:
+        """Days to the nearest settlement in it."""
+        return min(part.days for part in (self.calls or self.futures))
+
+    @property
+    def is_outright(self) -> bool:
+        """Whether it is a naked long call, which the high-VIX guard limits."""
+        return bool(self.calls) and all(call.ratio > 0 for call in self.calls)
+
+    @property
+    def terms(self) -> tuple[tuple[float, float, int], ...]:
+        """What it is made of apart from prices: (days, strike, ratio) of each part; two of equal terms are one line."""
+        if self.calls:
+            return tuple((call.days, call.strike, call.ratio) for call in self.calls)
+        return tuple((future.days, 0.0, future.ratio) for future in self.futures)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HedgeLeg:
+    """Hedge units held.
+
+    Attributes:
+        unit: what it is, at today's quotes.
+        quantity: units held, not negative.
+        entry_price: net price paid per unit, points; None where it is not known (today's touch is then taken).
+        is_kept: False where it is to go whatever the target (due to be rolled).
+        is_tradable: False where its quotes fail the gate: no order is then proposed on it.
+    """
+
+    unit: HedgeUnit
+    quantity: int
+    entry_price: float | None = None
+    is_kept: bool = True
+    is_tradable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinancingSpread:
+    """SPX call spreads sold to finance the hedge (FIN, methodology 3.6).
+
+    Attributes:
+        short_call: strike, points.
+        long_call: strike above it.
+        quantity: spreads sold.
+        credit: received per spread, points.
+        days: to expiry.
+    """
+
+    short_call: float
+    long_call: float
+    quantity: int
+    credit: float
+    days: int

@@ -1,0 +1,149 @@
+"""One sizing: a market, a book and a phase in; contracts, what they gain and cost, and what limited them, out.
+
+`size` is the only entry. It is pure and deterministic and follows methodology 4.3 to 4.9; the arithmetic of the solve
+itself is in `solver`, the shape of the answer in `outcome`.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from alvh.core.hedge.exposure import DESIGN, HIGH, Budget, Exposure, budget_of, exposure_of, front_price
+from alvh.core.hedge.guards import Guards, guards_of
+from alvh.core.hedge.mix import mix_of
+from alvh.core.hedge.outcome import Sizing
+from alvh.core.hedge.phase_targets import PhaseTarget
+from alvh.core.hedge.phases import Phase
+from alvh.core.hedge.pricing import Floats
+from alvh.core.hedge.sizing_inputs import SizingInputs, SizingParameters
+from alvh.core.hedge.sizing_report import FLOOR_PHASES, Sleeve, Worked, report
+from alvh.core.hedge.slots import SlotPlan, Slots, plan_slots, slots_of
+from alvh.core.hedge.solver import Demand, solve
+from alvh.core.hedge.units import UnitBoard, UnitTable, unit_table
+
+__all__ = ["Sizing", "SizingInputs", "SizingParameters", "size"]
+
+
+def size(inputs: SizingInputs) -> Sizing:
+    """Return the hedge this book should hold in this market and phase.
+
+    Raises:
+        ValueError: two candidates for one leg, or a negative quantity held.
+    """
+    parameters, market = inputs.parameters, inputs.market
+    exposure = exposure_of(inputs)
+    plan = plan_slots(inputs.candidates, inputs.held)
+    board = UnitBoard(market, plan.units, parameters.scenario.vvix_beta)
+    gamma = parameters.scenario.vix_pct_per_spx_pct
+    table = unit_table(board, exposure.shocks, DESIGN, exposure.horizon, gamma, market.vix)
+    budget = budget_of(inputs, exposure, plan, table)
+    guards = guards_of(
+        inputs.candidates,
+        front_price(market),
+        parameters.bands,
+        inputs.daily_roll,
+        vix_momentum=inputs.vix_momentum,
+    )
+    slots, held = slots_of(plan, table, DESIGN, HIGH)
+    if parameters.scope == "split":
+        slots = replace(slots, refund=np.zeros_like(slots.refund))
+    sleeves = _sleeves(inputs, exposure, budget, guards, slots, held)
+    targets = _targets(inputs.target, plan, table, sleeves)
+    return report(
+        Worked(
+            inputs=inputs,
+            exposure=exposure,
+            budget=budget,
+            board=board,
+            table=table,
+            plan=plan,
+            guards=guards,
+            sleeves=sleeves,
+            targets=targets,
+        )
+    )
+
+
+def demand_of(
+    inputs: SizingInputs,
+    exposure: Exposure,
+    guards: Guards,
+    held: Floats,
+    losses: Floats,
+    cap: float,
+    premium_limit: float,
+    taken_delta: float,
+) -> Demand:
+    """Return what one sleeve asks of the solver, as a batch of one.
+
+    Args:
+        inputs: of the sizing.
+        exposure: the book before any hedge.
+        guards: in force.
+        held: contracts held in the slots' segments, (5, segments).
+        losses: to be offset, dollars per shock of the exposure.
+        cap: on gross hedge cost, dollars.
+        premium_limit: on premium at risk, dollars.
+        taken_delta: of a sleeve solved before, dollars per +1 % SPX.
+    """
+    room = np.inf
+    if inputs.small_caps is not None and inputs.small_caps.exposure > 0.0:
+        room = exposure.greeks.delta + exposure.financing_delta + exposure.small_cap_delta + taken_delta
+    return Demand(
+        loss=losses[[DESIGN]],
+        floor_loss=exposure.condor_losses[[HIGH]],
+        phi=np.array([inputs.target.phi]),
+        ceiling=np.array([inputs.target.ceiling]),
+        floor=inputs.parameters.floor,
+        cap=np.array([cap]),
+        premium_limit=np.array([premium_limit]),
+        delta_room=np.array([max(room, 0.0)]),
+        held=held[None],
+        most=guards.most(held.sum(axis=1)[None]),
+        halved=guards.halved,
+    )
+
+
+def _sleeves(
+    inputs: SizingInputs, exposure: Exposure, budget: Budget, guards: Guards, slots: Slots, held: Floats
+) -> tuple[Sleeve, ...]:
+    """Solve for the condors and, in a split scope, for the small caps with what the condors left of the holdings.
+
+    The floor is a share of the condors' loss, so the small caps' own solve has none and tilts nothing.
+    """
+    target = inputs.target
+    mix = mix_of(target.kind, target.weights, slots)
+    tiltable = ~guards.frozen if target.phase in FLOOR_PHASES else None
+    losses = exposure.condor_losses
+    if inputs.covers_small_caps and inputs.parameters.scope == "strict":
+        losses = losses + exposure.small_cap_losses
+    demand = demand_of(inputs, exposure, guards, held, losses, budget.gross_cap, budget.premium_limit, 0.0)
+    first = Sleeve(covers="condor", losses=losses, cap=budget.cap, mix=mix, demand=demand, slots=slots,
+                   solution=solve(slots, mix, demand, tiltable))  # fmt: skip
+    if inputs.parameters.scope != "split" or inputs.small_caps is None:
+        return (first,)
+    contracts = first.solution.contracts[0].astype(np.float64)
+    left = np.maximum(held - slots.split(contracts[None])[0], 0.0)
+    delta = float(slots.total(contracts[None], slots.delta)[0])
+    demand = demand_of(
+        inputs, exposure, guards, left, exposure.small_cap_losses, budget.small_caps, np.inf, delta
+    )
+    second = Sleeve(covers="small_caps", losses=exposure.small_cap_losses, cap=budget.small_caps, mix=mix,
+                    demand=demand, slots=slots, solution=solve(slots, mix, demand, None))  # fmt: skip
+    return (first, second)
+
+
+def _targets(
+    target: PhaseTarget, plan: SlotPlan, table: UnitTable, sleeves: tuple[Sleeve, ...]
+) -> tuple[int, ...]:
+    """Return the whole units of each row that should be held.
+
+    COOLDOWN and MONETISE add nothing and their sizing takes nothing away (the harvest is an action of its own); OFF
+    holds nothing but what no order may touch.
+    """
+    if target.phase in (Phase.MONETISE, Phase.COOLDOWN):
+        return plan.held
+    if target.phase is Phase.OFF:
+        return tuple(held if fixed else 0 for held, fixed in zip(plan.held, plan.fixed, strict=True))
+    contracts = sum(sleeve.solution.contracts[0] for sleeve in sleeves)
+    return plan.spread(np.asarray(contracts), table.gain[:, DESIGN] > 0.0)
