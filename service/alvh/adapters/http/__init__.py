@@ -1,0 +1,43 @@
+"""What a browser, a probe and a scraper see of the daemon: the page, its JSON, health, metrics."""
+
+from alvh.adapters.http.server import HttpServer
+from alvh.adapters.http.trail import Trail
+from alvh.adapters.http.window import (
+    Advance,
+    AnswerGiven,
+    Chart,
+    ChartLine,
+    Connection,
+    FeedView,
+    HeldPhase,
+    LegView,
+    MoveView,
+    PortfolioSummary,
+    PortfolioView,
+    QuoteView,
+    SignalsView,
+    Status,
+    TimerView,
+    Window,
+)
+
+__all__ = [
+    "Advance",
+    "AnswerGiven",
+    "Chart",
+    "ChartLine",
+    "Connection",
+    "FeedView",
+    "HeldPhase",
+    "HttpServer",
+    "LegView",
+    "MoveView",
+    "PortfolioSummary",
+    "PortfolioView",
+    "QuoteView",
+    "SignalsView",
+    "Status",
+    "TimerView",
+    "Trail",
+    "Window",
+]

@@ -1,0 +1,7 @@
+"""Metrics for Prometheus: one table of definitions, cheap cells behind it, and what `/metrics` serves."""
+
+from alvh.adapters.prometheus.definitions import DEFINITIONS, Bounds, Definition, PortfolioLimits
+from alvh.adapters.prometheus.metrics import Metrics, PortfolioFigures
+from alvh.adapters.prometheus.reference import metrics_page
+
+__all__ = ["DEFINITIONS", "Bounds", "Definition", "Metrics", "PortfolioFigures", "PortfolioLimits", "metrics_page"]

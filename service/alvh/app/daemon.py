@@ -1,0 +1,199 @@
+"""`alvh run`: everything put together, started in order, and stopped in the reverse."""
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final, Literal
+
+from alvh import __version__
+from alvh.adapters.http import HttpServer
+from alvh.adapters.prometheus import Bounds, Metrics, PortfolioFigures, PortfolioLimits
+from alvh.adapters.redis import Keys
+from alvh.app import logs
+from alvh.app.addresses import broker_address, redis_address, valkey_folder
+from alvh.app.clock import WallClock
+from alvh.app.looking import STATUS_EXPIRES_S
+from alvh.app.lookout import Lookout
+from alvh.app.node import InstanceNode
+from alvh.app.window import DaemonWindow
+from alvh.core.instruments import INSTRUMENTS
+from alvh.core.signals.book import SignalBook
+from alvh.errors import OutageError
+from alvh.settings import EMBEDDED, Settings, load
+
+_LOGGER: Final = logging.getLogger(__name__)
+ROUND_S: Final = 1.0  # how fresh gauges are; Prometheus asks every 5 s or less often
+
+
+def run(config: Path | None) -> int:
+    """Run the daemon until it is told to stop; return the exit code.
+
+    Raises:
+        AlvhError: it cannot start, or cannot go on.
+    """
+    settings = load(config)
+    logs.configure(settings.log_level)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_daemon(settings))
+    return 0
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+async def _daemon(settings: Settings) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    async with AsyncExitStack() as stack:
+        duties: list[Coroutine[None, None, None]] = []
+        if settings.redis.url == EMBEDDED:
+            duties.append(await stack.enter_async_context(_embedded_valkey(settings)))
+        embedded_url = None
+        if settings.mqtt.url == EMBEDDED:
+            embedded_url = await stack.enter_async_context(_embedded_broker())
+        await _serve(settings, embedded_url, duties, stopping)
+
+
+async def _serve(
+    settings: Settings,
+    embedded_url: str | None,
+    duties: list[Coroutine[None, None, None]],
+    stopping: asyncio.Event,
+) -> None:
+    """Run the node and the page beside the duties of the embedded servers, until one ends or we are told to stop."""
+    metrics = Metrics(_bounds(settings))
+    lookout = Lookout(metrics)
+    address = broker_address(settings, embedded_url)
+    node = InstanceNode(
+        settings,
+        redis=redis_address(settings),
+        broker=address,
+        clock=WallClock(),
+        observer=lookout,
+        on_said=lookout.said,
+    )
+    window = DaemonWindow(settings, node, lookout)
+    http = settings.http
+    server = HttpServer(window, exposition=metrics.exposition, host=http.host, port=http.port, token=http.secret())
+    lookout.on_change = server.changed
+    await server.start()
+    _greet(settings, server.url, address.place)
+    work = asyncio.create_task(node.run(), name="node")
+    others: list[asyncio.Task[None]] = [
+        asyncio.create_task(duty, name=name)
+        for name, duty in (
+            ("rounds", _rounds(node, lookout, window, address.place)),
+            *((f"duty-{n}", d) for n, d in enumerate(duties)),
+        )
+    ]
+    stop = asyncio.create_task(stopping.wait(), name="stop")
+    everything: set[asyncio.Task[None] | asyncio.Task[Literal[True]]] = {work, stop, *others}
+    try:
+        await asyncio.wait(everything, return_when=asyncio.FIRST_COMPLETED)
+        node.stop()
+        for task in others:
+            if task.done():
+                task.result()
+        await work
+    finally:
+        for each in everything:
+            each.cancel()
+        await asyncio.gather(*everything, return_exceptions=True)
+        await server.close()
+
+
+@asynccontextmanager
+async def _embedded_valkey(settings: Settings) -> AsyncIterator[Coroutine[None, None, None]]:
+    from alvh.adapters.embedded import EmbeddedValkey  # noqa: PLC0415 - an extra of its own
+
+    valkey = EmbeddedValkey(valkey_folder(settings))
+    await valkey.start()
+    try:
+        yield valkey.watch()
+    finally:
+        await valkey.stop()
+
+
+@asynccontextmanager
+async def _embedded_broker() -> AsyncIterator[str]:
+    from alvh.adapters.embedded import EmbeddedBroker  # noqa: PLC0415 - an extra of its own
+
+    broker = EmbeddedBroker()
+    await broker.start()
+    try:
+        yield broker.url
+    finally:
+        await broker.stop()
+
+
+async def _rounds(node: InstanceNode, lookout: Lookout, window: DaemonWindow, broker: str) -> None:
+    """Bring gauges up to date and say how we are, every second."""
+    while True:
+        engine = node.engine
+        for rank, state in enumerate(engine.portfolios.states):
+            figures = PortfolioFigures(
+                phase=state.phase,
+                sessions=state.sessions,
+                moves={move.index: move.move_ratio for move in engine.moves(rank)},
+                unanswered=len(state.unanswered),
+            )
+            lookout.metrics.portfolio(state.portfolio_id, figures)
+        if engine.session is not None and engine.sessions is not None:
+            values = {signal.id: signal.value for signal in engine.book.signals}
+            lookout.metrics.signals(values, engine.sessions.close_of(engine.session))
+        status = window.status()
+        if node.is_leader:
+            with suppress(OutageError):
+                said = {**status, "epoch": node.epoch, "broker": broker, "portfolios": window.portfolios()}
+                keys = Keys(status["instance"])
+                await node.link.call("SET", keys.status, json.dumps(said), "EX", STATUS_EXPIRES_S)
+        lookout.metrics.round(is_ready=not status["not_ready"], in_session=status["in_session"])
+        await asyncio.sleep(ROUND_S)
+
+
+def _bounds(settings: Settings) -> Bounds:
+    limits = {
+        portfolio.id: PortfolioLimits(
+            threshold=portfolio.methodology.move3.threshold,
+            soft=portfolio.methodology.timer.soft,
+            hard=portfolio.methodology.timer.hard,
+        )
+        for portfolio in settings.portfolios
+    }
+    columns = SignalBook({}).columns
+    return Bounds(
+        version=__version__,
+        feed=settings.feed.kind,
+        portfolios=limits,
+        instruments=tuple(INSTRUMENTS),
+        signals=tuple(column for column in columns if "_" not in column),
+    )
+
+
+def _greet(settings: Settings, page: str, broker: str) -> None:
+    """Say where to look."""
+    base = page.rstrip("/")
+    simulated = (
+        "  SIMULATED MARKET: no real price stands behind any number\n" if settings.feed.kind == "simulated" else ""
+    )
+    sys.stdout.write(
+        f"alvh {__version__}, instance {settings.instance}\n{simulated}"
+        f"  page      {base}/\n"
+        f"  metrics   {base}/metrics\n"
+        f"  broker    {broker}   topics {settings.mqtt.topic_root}/{settings.instance}/#\n"
+        f"  Ctrl-C stops it; the next start goes on where it stopped\n"
+    )
+    sys.stdout.flush()

@@ -1,0 +1,95 @@
+"""What the daemon notices about itself while it works, for metrics, the page and `alvh status`."""
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from alvh.adapters.http.trail import Trail
+from alvh.adapters.prometheus import Metrics
+from alvh.core.events import Event, Quote
+from alvh.core.portfolios import LARGE_CAP, SMALL_CAPS
+from alvh.messages import AdjustmentMessage, TargetMessage
+from alvh.shell.ports import OutboundMessage
+
+# Adjustments kept at hand for the page: a year of one portfolio is about fifty; older ones stand in the outbox.
+RECENT: Final = 2_000
+NS: Final = 1_000_000_000
+
+
+class Lookout:
+    """An Observer that passes on to metrics what it keeps for the page."""
+
+    def __init__(self, metrics: Metrics, on_change: Callable[[], None] = lambda: None) -> None:
+        self.metrics = metrics
+        self.on_change = on_change
+        self.connections: dict[str, tuple[bool, float]] = {}
+        self.received: dict[str, float] = {}
+        self.trails = {name: Trail() for name in (LARGE_CAP, *SMALL_CAPS)}
+        self.pending_messages = 0
+        self._recent: dict[str, deque[Mapping[str, Any]]] = {}
+
+    def event_taken(self, event: Event) -> None:
+        """Note an event that was journaled."""
+        self.metrics.event_taken(event)
+        if isinstance(event, Quote):
+            name = event.instrument_id
+            self.received[name] = time.time()
+            trail = self.trails.get(name)
+            if trail is not None and event.last_price is not None:
+                trail.add(event.ts_event, event.last_price)
+
+    def refused(self, subject: str, reason: str) -> None:
+        """Note what was left out."""
+        self.metrics.refused(subject, reason)
+
+    def committed(self, seconds: float, events: int) -> None:
+        """Note a commit."""
+        self.metrics.committed(seconds, events)
+        self.on_change()
+
+    def published(self, seconds: float) -> None:
+        """Note an acknowledgement of the broker."""
+        self.metrics.published(seconds)
+
+    def pending(self, messages: int) -> None:
+        """Note how many messages wait for the broker."""
+        self.pending_messages = messages
+        self.metrics.pending(messages)
+
+    def connected(self, name: str, is_connected: bool) -> None:
+        """Note that a connection came or went."""
+        self.connections[name] = (is_connected, time.time())
+        self.metrics.connected(name, is_connected)
+        self.on_change()
+
+    def leader(self, is_leader: bool) -> None:
+        """Note that leadership was won or lost."""
+        self.metrics.leader(is_leader)
+        self.on_change()
+
+    def said(self, messages: Sequence[OutboundMessage]) -> None:
+        """Take messages that were committed."""
+        for message in messages:
+            if message.topic.endswith("/adjustment"):
+                self.metrics.adjusted(AdjustmentMessage.model_validate_json(message.body))
+                self.remember(message)
+            elif message.topic.endswith("/target"):
+                self.metrics.target(TargetMessage.model_validate_json(message.body).data)
+
+    def remember(self, message: OutboundMessage) -> None:
+        """Keep an adjustment at hand."""
+        document = json.loads(message.body)
+        self._recent.setdefault(document["subject"], deque(maxlen=RECENT)).append(document)
+
+    def adjustments(self, after: int | None, portfolio: str | None, limit: int) -> list[Mapping[str, Any]]:
+        """Return adjustments, oldest first: `limit` behind sequence `after`, or the newest `limit`."""
+        if portfolio is None:
+            found = [document for recent in self._recent.values() for document in recent]
+            found.sort(key=lambda document: (document["time"], document["subject"], document["sequence"]))
+        else:
+            found = list(self._recent.get(portfolio, ()))
+        if after is None:
+            return found[-limit:] if limit else []
+        return [document for document in found if int(document["sequence"]) > after][:limit]

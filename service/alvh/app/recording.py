@@ -1,0 +1,63 @@
+"""`alvh record`: the journal of a running instance, written as a tape and, to the last bit, as a journal file."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import Final
+
+from alvh.adapters.recorder import TapeRecorder
+from alvh.adapters.redis import Keys, RedisJournal, RedisLink
+from alvh.core.codec import decode
+from alvh.core.events import Calendar
+from alvh.core.sessions import SessionCalendar
+from alvh.errors import InputError, OutageError
+
+FOLLOW_EVERY_S: Final = 0.2
+JOURNAL_FILE: Final = "journal.jsonl"
+
+
+async def record_log(link: RedisLink, keys: Keys, out: Path, *, start: int, once: bool) -> None:
+    """Write events from number `start` on into the folder `out`, until interrupted or, with `once`, to the log's end.
+
+    The tape holds what a tape can say; `journal.jsonl` beside it holds every event, for a replay to the last byte.
+
+    Raises:
+        InputError: the folder holds another recording.
+        OutageError: Redis is away, or the log is empty.
+    """
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    journal = RedisJournal(link, keys)
+    calendar = await _calendar(journal)
+    path = out / JOURNAL_FILE
+    count = 0
+    with TapeRecorder(out, calendar) as tape:
+        if path.exists():
+            raise InputError(f"{path}: expected a folder without a recording")
+        with path.open("wb") as lines:
+            seq = start - 1
+            while not stopping.is_set():
+                async for event_seq, line in journal.read(seq):
+                    seq, count = event_seq, count + 1
+                    lines.write(line + b"\n")
+                    tape.record(decode(line))
+                lines.flush()
+                if once:
+                    break
+                try:
+                    async with asyncio.timeout(FOLLOW_EVERY_S):
+                        await stopping.wait()
+                except TimeoutError:
+                    continue
+    sys.stderr.write(f"{count} events, {tape.skipped_count} of them no tape can hold\n")
+
+
+async def _calendar(journal: RedisJournal) -> SessionCalendar:
+    async for _, line in journal.read(0):
+        event = decode(line)
+        if isinstance(event, Calendar):
+            return SessionCalendar(event.sessions)
+    raise OutageError("the log is empty: nothing to record yet")

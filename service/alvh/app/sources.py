@@ -1,0 +1,94 @@
+"""Where events come from when no daemon runs: a tape folder, an exported journal, or a live one in Redis."""
+
+import asyncio
+import gzip
+import sys
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+from alvh import __version__
+from alvh.adapters.calendars import CalendarOverrides, exchange_sessions, macro_calendar
+from alvh.adapters.tape import TapeFeed, tape_span
+from alvh.core.codec import decode
+from alvh.core.events import Calendar, Configuration, Event
+from alvh.core.sessions import SessionCalendar
+from alvh.errors import InputError, JournalError
+from alvh.settings import CalendarSettings, Settings, decision_document, document_hash
+
+# A VX future settles, and a long-dated VIX call expires, at most about 250 days ahead; business days are counted to it.
+_DAYS_AHEAD = 400
+_JOURNAL_SUFFIXES = (".jsonl", ".jsonl.gz")
+
+
+def configuration(settings: Settings, ts: int, *, feed_kind: str | None = None) -> Configuration:
+    """Return the Configuration event of a configuration."""
+    document = decision_document(settings, feed_kind=feed_kind)
+    return Configuration(
+        ts_event=ts, ts_recv=ts, document=document, config_hash=document_hash(document), engine_version=__version__
+    )
+
+
+def calendar(settings: CalendarSettings, start: date, end: date) -> Calendar:
+    """Return the Calendar event from `start` to some way behind `end`."""
+    overrides = CalendarOverrides(
+        closed=tuple(settings.closed), early_closes=settings.early_closes, open=tuple(settings.extra_sessions)
+    )
+    return exchange_sessions(start, end + timedelta(days=_DAYS_AHEAD), overrides)
+
+
+def malformed(path: Path, line: int, reason: str) -> None:
+    """Name a row that was left out on standard error."""
+    where = f"{path}:{line}" if line else str(path)
+    sys.stderr.write(f"{where}: {reason}; left out\n")
+
+
+def releases(settings: CalendarSettings) -> tuple[tuple[date, str, str], ...]:
+    """Return the releases of the configured calendar files: (date, event, time ET), rising.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    found = {row for path in settings.releases for row in macro_calendar(path, 0, malformed).releases}
+    return tuple(sorted(found))
+
+
+def is_journal(source: str) -> bool:
+    """Whether SOURCE names a recorded journal rather than a tape."""
+    return source.startswith(("redis://", "rediss://", "unix://")) or source.endswith(_JOURNAL_SUFFIXES)
+
+
+def tape_events(source: str, settings: Settings) -> Iterator[Event]:
+    """Yield the events of a tape, with the configuration and the calendar in front.
+
+    Raises:
+        InputError: there is no tape at `source`.
+    """
+    folder = Path(source)
+    sessions = calendar(settings.calendar, *tape_span(folder))
+    yield configuration(settings, 0, feed_kind="tape")
+    yield sessions
+    tape = TapeFeed(
+        folder, SessionCalendar(sessions.sessions), on_malformed=malformed, releases=releases(settings.calendar)
+    )
+    yield from tape.replay()
+
+
+def journal_events(source: str) -> Iterator[Event]:
+    """Yield the events of an exported journal; its own configuration is among them.
+
+    Raises:
+        InputError: the file cannot be read or is no journal.
+    """
+    path = Path(source)
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                if not line.strip():
+                    continue
+                try:
+                    yield decode(line)
+                except JournalError as error:
+                    raise InputError(f"{path}:{number}: expected an event of a journal: {error}") from error
+    except (OSError, EOFError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
