@@ -1,0 +1,213 @@
+"""Warm-up: the daily history that must be told before anything is armed, fetched within the broker's pacing."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from ib_async import Contract
+
+from alvh.adapters.ib.contracts import ContractBook
+from alvh.adapters.ib.feed_settings import IbFeedSettings, Kind, Observer, Watched
+from alvh.adapters.ib.link import Link, RefusedError
+from alvh.adapters.ib.pacing import HistoryPacing
+from alvh.adapters.ib.ticks import price_of
+from alvh.core.events import DailyBar, Event, FuturesCurve
+from alvh.core.sessions import SessionCalendar
+from alvh.errors import OutageError
+from alvh.shell.ports import Clock
+
+# The broker serves fifty at once; more than a few only queue behind its own limits.
+CONCURRENT_REQUESTS: Final = 6
+_KINDS_WITH_HISTORY: Final = frozenset({Kind.INDEX, Kind.VOLATILITY, Kind.FUND})
+_FIRST_RETRY_S: Final = 16.0
+_LONGEST_RETRY_S: Final = 300.0
+_DAYS_OF_A_YEAR: Final = 365
+# Words by which a refusal (162) says that asking again does not help.
+_HOPELESS: Final = ("no data", "no market data permissions", "not available")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """The sessions whose closes are missing: later than `after` (None: as many as are worth having), up to `last`."""
+
+    after: date | None
+    last: date
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is missing."""
+        return self.after is not None and self.after >= self.last
+
+    def duration(self, years: int) -> str:
+        """Return the broker's words for the span that has to be asked for from today on."""
+        if self.after is None:
+            return f"{years} Y"
+        # Today may lie some days behind the last session; a day too many is left out again, one too few is a hole.
+        days = (self.last - self.after).days + 7
+        return f"{days} D" if days <= _DAYS_OF_A_YEAR else f"{-(-days // _DAYS_OF_A_YEAR)} Y"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One history to fetch: under which name, of which contract, and whether it may be given up."""
+
+    name: str
+    contract: Contract
+    is_essential: bool
+    expiry: date | None = None
+
+
+Closes = dict[date, float]
+
+
+class WarmUp:
+    """Fetches what is missing and turns it into events.
+
+    Args:
+        settings: limits and what is essential.
+        clock: time and sleeping.
+        observer: told what is left out.
+    """
+
+    def __init__(self, settings: IbFeedSettings, clock: Clock, observer: Observer) -> None:
+        """Start with nothing fetched."""
+        self._settings = settings
+        self._clock = clock
+        self._observer = observer
+        self._pacing = HistoryPacing()
+        self._turn = asyncio.Lock()
+        self._slots = asyncio.Semaphore(CONCURRENT_REQUESTS)
+        self._closes: dict[str, Closes] = {}
+        self._gap: Gap | None = None
+        self.waiting: dict[str, str] = {}
+
+    async def fetch(
+        self, link: Link, contracts: ContractBook, gap: Gap, calendar: SessionCalendar
+    ) -> tuple[Event, ...]:
+        """Return the events of the missing sessions, by session and name; the curve behind the bars of its session.
+
+        Waits for ever for what is essential; what is only wanted is given up after a while, or at once where the
+        broker has none. What was fetched is kept until all is there, so that a broken connection costs nothing.
+        """
+        if gap != self._gap:
+            self._gap = gap
+            self._closes.clear()
+        jobs = self._jobs(contracts)
+        if contracts.futures:
+            futures = await contracts.past_futures(link, calendar, self._first_session(gap))
+            jobs += [Job(name=f"VX {day}", contract=future, is_essential=False, expiry=day) for day, future in futures]
+        jobs = [job for job in jobs if job.name not in self._closes]
+        self.waiting = {job.name: "not asked yet" for job in jobs if job.is_essential}
+        try:
+            async with asyncio.TaskGroup() as group:
+                for job in jobs:
+                    group.create_task(self._complete(link, job, gap), name=f"ib-history-{job.name}")
+        except ExceptionGroup as failures:
+            outages, bugs = failures.split(OutageError)
+            if bugs is not None:
+                raise bugs from None
+            raise OutageError("the connection ended while history was fetched") from outages
+        closes, self._closes = self._closes, {}
+        self.waiting = {}
+        return tuple(_events(closes, gap, calendar, self._clock.now()))
+
+    def _first_session(self, gap: Gap) -> date:
+        earliest = date.fromordinal(gap.last.toordinal() - self._settings.vx_history_days)
+        return earliest if gap.after is None else max(gap.after, earliest)
+
+    def _jobs(self, contracts: ContractBook) -> list[Job]:
+        small_cap = "RUT" if contracts.contract("RUT") is not None else "IWM"
+        essential = {*self._settings.essential, small_cap}
+        watched: Iterable[Watched] = self._settings.watchlist
+        names = [w.instrument_id for w in watched if w.kind in _KINDS_WITH_HISTORY]
+        rows = [(name, contracts.contract(name)) for name in names]
+        return [
+            Job(name=name, contract=contract, is_essential=name in essential)
+            for name, contract in rows
+            if contract is not None
+        ]
+
+    async def _complete(self, link: Link, job: Job, gap: Gap) -> None:
+        """Ask until the history is there, or may be given up."""
+        give_up_at = self._clock.now() + round(self._settings.history_patience_s * 1e9)
+        retry_s = _FIRST_RETRY_S
+        while True:
+            trouble, is_hopeless = await self._try(link, job, gap)
+            if trouble is None:
+                self.waiting.pop(job.name, None)
+                return
+            if not link.ib.client.isReady():
+                raise OutageError("the connection ended")
+            if job.is_essential:
+                self.waiting[job.name] = trouble
+            elif is_hopeless or job.expiry is not None or self._clock.now() + round(retry_s * 1e9) > give_up_at:
+                self._observer.on_rejected(job.name, "no_history")
+                return
+            await self._clock.sleep(retry_s)
+            retry_s = min(2 * retry_s, _LONGEST_RETRY_S)
+
+    async def _try(self, link: Link, job: Job, gap: Gap) -> tuple[str | None, bool]:
+        """Ask once; return what went wrong, and whether asking again is hopeless."""
+        timeout_s = self._settings.history_timeout_s
+        async with self._slots:
+            await self._wait_for_turn(job.name)
+            try:
+                bars = await link.ask(
+                    lambda: link.ib.reqHistoricalDataAsync(
+                        job.contract, "", gap.duration(self._settings.history_years), "1 day", "TRADES",
+                        useRTH=True, timeout=timeout_s,
+                    ),
+                    timeout_s + 1,
+                )  # fmt: skip
+            except RefusedError as refused:
+                return f"history: {refused}", any(word in refused.text.lower() for word in _HOPELESS)
+            except OutageError as outage:
+                return f"history: {outage}", False
+        closes = {
+            day: close
+            for bar in bars
+            if (day := _session_date(bar.date)) is not None and (close := price_of(bar.close)) is not None
+        }
+        if not closes:
+            return "history: an empty answer, or none in time", False
+        self._closes[job.name] = closes
+        return None, False
+
+    async def _wait_for_turn(self, name: str) -> None:
+        async with self._turn:
+            now = self._clock.now()
+            at = self._pacing.earliest(name, now)
+            if at > now:
+                await self._clock.sleep((at - now) / 1e9)
+            self._pacing.note(name, self._clock.now())
+
+
+def _session_date(at: object) -> date | None:
+    if isinstance(at, datetime):
+        return at.date()
+    return at if isinstance(at, date) else None
+
+
+def _events(closes: dict[str, Closes], gap: Gap, calendar: SessionCalendar, now: int) -> Iterable[Event]:
+    """Yield bars by (session, name), and the curve behind the bars of each session."""
+    expiries = {name: date.fromisoformat(name.removeprefix("VX ")) for name in closes if name.startswith("VX ")}
+    wanted: Callable[[date], bool] = lambda day: (gap.after is None or day > gap.after) and day <= gap.last  # noqa: E731
+    days = sorted({day for own in closes.values() for day in own if wanted(day)})
+    for day in days:
+        session = calendar.session(day)
+        if session is None:
+            continue
+        for name in sorted(closes.keys() - expiries.keys()):
+            if day in closes[name]:
+                yield DailyBar(
+                    ts_event=session.close_ns, ts_recv=now, instrument_id=name, session=day, close=closes[name][day]
+                )
+        nodes = sorted(
+            (expiry, closes[name][day], None, None)
+            for name, expiry in expiries.items()
+            if expiry > day and day in closes[name]
+        )
+        if nodes:
+            yield FuturesCurve(ts_event=session.close_ns, ts_recv=now, symbol="VX", nodes=tuple(nodes))
