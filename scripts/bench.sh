@@ -13,4 +13,5 @@ if ! "$python" scripts/environment.py "$environment" requirements/bench.txt; the
   "$python" scripts/environment.py "$environment" requirements/test.txt
 fi
 PATH="$PWD/$environment/bin:$PATH"
-exec python -m bench "$@"
+# The servers the tests start, and the worked example they check, serve here too.
+PYTHONPATH="$PWD/tests" exec python -m bench "$@"

@@ -6,4 +6,8 @@ trap 'exit 0' INT # Ctrl-C while it installs is a wish, not an error; from exec 
 
 python=$(scripts/python.sh)
 "$python" scripts/environment.py .venv requirements/run.txt
+# Where the system can (Linux), the daemon is told to stop when make is killed outright, so that none is left behind.
+if setpriv --pdeathsig TERM true 2>/dev/null; then
+  exec setpriv --pdeathsig TERM .venv/bin/alvh run "$@"
+fi
 exec .venv/bin/alvh run "$@"

@@ -10,10 +10,10 @@ cd "$(dirname "$0")/.."
 has() { command -v "$1" >/dev/null 2>&1; }
 
 has_browser() {
-  for name in chromium chromium-browser google-chrome google-chrome-stable chrome; do
+  for name in "${ALVH_CHROMIUM:-chromium}" chromium chromium-browser google-chrome google-chrome-stable; do
     has "$name" && return 0
   done
-  [ -d "/Applications/Chromium.app" ] || [ -d "/Applications/Google Chrome.app" ]
+  [ -x "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome" ]
 }
 
 # The packages of a manager for what is missing, one a line: wanted REDIS MOSQUITTO CLIENTS PROMETHEUS BROWSER
@@ -83,7 +83,7 @@ install_brew() {
     echo "installing $package"
     brew install --quiet "$package" >/dev/null 2>&1 </dev/null
   done
-  has_browser || brew install --quiet --cask chromium >/dev/null 2>&1 </dev/null
+  has_browser || brew install --quiet --cask google-chrome >/dev/null 2>&1 </dev/null
 }
 
 if has apt-get; then

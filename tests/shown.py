@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import Any
+from typing import Any, cast
 
 from alvh.adapters.http import (
     AnswerGiven,
@@ -142,6 +142,15 @@ class PaperWindow:
             ],
         }  # fmt: skip
 
+    def show(self, name: str, **fields: object) -> None:
+        """Set fields of one portfolio's view."""
+        cast("dict[str, object]", self.views[name]).update(fields)
+
+    def move(self, name: str, **fields: object) -> None:
+        """Set fields of both moves of one portfolio."""
+        for each in self.views[name]["moves"]:
+            cast("dict[str, object]", each).update(fields)
+
     def status(self) -> Status:
         now = time.time()
         quotes = []
@@ -176,7 +185,10 @@ class PaperWindow:
             return None
         lines: list[ChartLine] = []
         for move in view["moves"]:
-            anchor, price = move["anchor"] or 1.0, move["price"] or 1.0
+            anchor, price = move["anchor"], move["price"]
+            if anchor is None or price is None:
+                lines.append({"index": move["index"], "anchor": None, "points": []})
+                continue
             path = []
             for i in range(120):
                 level = anchor + (price - anchor) * i / 119 + anchor * 0.004 * ((i * 7919) % 13 - 6) / 6 * (1 - i / 119)

@@ -32,6 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader has gone (`| head`): nothing to say, and nothing to say it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _DONE
+    except Exception as fault:
+        if "ALVH_TRACEBACK" in os.environ:
+            raise
+        words = f"a fault of this program, {type(fault).__name__}: {fault} (ALVH_TRACEBACK=1 shows where)"
+        return _complain(AlvhError(words), _FAILED)
 
 
 def _complain(error: Exception, code: int) -> int:

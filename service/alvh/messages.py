@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from alvh.message_parts import (
     Action,
     Approval,
-    BookCondor,
     Band,
     Baseline,
     Binding,
+    BookCondor,
     BreakEven,
     CurveNode,
     EdrPart,
@@ -116,7 +116,7 @@ class HedgeAdjustment(Part):
     irr_net: float | None = of("the same after hedge cost", "1/year", default=None)
     irr_drag: float | None = of("their difference", "1/year", default=None)
     second_engine: bool | None = of("no new condors: their net return is below the hurdle", default=None)
-    # Orders (proposal)
+    # Proposal: the orders
     actions: list[Action] = of("what to change, leg by leg", default=[])
     packages: list[Package] = of("the actions as they are worked", default=[])
     valid_until: str | None = of("after this time the proposal is void, RFC 3339", default=None)

@@ -84,6 +84,7 @@ async def _serve(
         clock=WallClock(),
         observer=lookout,
         on_said=lookout.said,
+        on_recalled=lookout.recalled,
     )
     window = DaemonWindow(settings, node, lookout)
     http = settings.http

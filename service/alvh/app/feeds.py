@@ -88,16 +88,16 @@ def open_feed(
     """Return the tape or the simulator a configuration asks for.
 
     Raises:
-        InputError: the tape is missing.
+        InputError: the tape is missing, or the feed is not to be had in this version.
     """
     feed = settings.feed
+    if isinstance(feed, IbFeed):
+        raise InputError("feed.kind: this version runs on simulated or tape; ib is tested but not connected yet")
     if isinstance(feed, TapeSettings):
         speed = None if feed.speed == "full" else feed.speed
         return TapeFeed(
             feed.path, sessions, speed=speed, on_malformed=on_malformed, releases=releases(settings.calendar)
         )
-    assert isinstance(feed, SimulatedFeed), "the live feed is opened elsewhere"
-
     def extend(day: date) -> Calendar:
         return calendar(settings.calendar, day - timedelta(days=_DAYS_OF_HISTORY), day + timedelta(days=800))
 

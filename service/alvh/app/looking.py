@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from alvh.adapters.redis import Keys, RedisLink
+from alvh.adapters.redis import Keys, RedisAddress, RedisLink
 from alvh.app.addresses import redis_address
 from alvh.errors import OutageError
 from alvh.settings import EMBEDDED, Settings
@@ -25,13 +26,17 @@ def run(work: Callable[[RedisLink, Keys], Coroutine[Any, Any, T]], settings: Set
     Raises:
         OutageError: no daemon of this instance runs here, or its Redis is away.
     """
-    return asyncio.run(_with_link(work, settings))
-
-
-async def _with_link(work: Callable[[RedisLink, Keys], Coroutine[Any, Any, T]], settings: Settings) -> T:
+    # What is wrong is said once, by the command itself.
+    logging.getLogger("alvh").setLevel(logging.CRITICAL)
     address = redis_address(settings)
     if settings.redis.url == EMBEDDED and not Path(address.url.removeprefix("unix://")).exists():
         raise OutageError(f"no daemon of instance {settings.instance} runs in {settings.var}; start one with: alvh run")
+    return asyncio.run(_with_link(work, settings, address))
+
+
+async def _with_link(
+    work: Callable[[RedisLink, Keys], Coroutine[Any, Any, T]], settings: Settings, address: RedisAddress
+) -> T:
     link = RedisLink(address)
     try:
         return await work(link, Keys(settings.instance))
@@ -83,9 +88,10 @@ def _status_lines(found: Mapping[str, Any]) -> list[str]:
             for move in portfolio["moves"]
         )
         waiting = f", {portfolio['unanswered']} unanswered" if portfolio["unanswered"] else ""
+        timer = f"soft {portfolio['timer']['soft']}, hard {portfolio['timer']['hard']}"
         lines.append(
-            f"portfolio {portfolio['id']}: {portfolio['phase']}, {portfolio['sessions_since_rebalance']} sessions since "
-            f"the last rebalance (soft {portfolio['timer']['soft']}, hard {portfolio['timer']['hard']}), "
+            f"portfolio {portfolio['id']}: {portfolio['phase']}, "
+            f"{portfolio['sessions_since_rebalance']} sessions since the last rebalance ({timer}), "
             f"moved {moves} of {100 * portfolio['threshold']:g} %{waiting}"
         )
     return lines

@@ -78,6 +78,15 @@ class Lookout:
             elif message.topic.endswith("/target"):
                 self.metrics.target(TargetMessage.model_validate_json(message.body).data)
 
+    def recalled(self, messages: Sequence[OutboundMessage]) -> None:
+        """Take messages that were committed before this start; they are shown, not counted."""
+        for message in messages:
+            if message.topic.endswith("/adjustment"):
+                self.metrics.hedge(AdjustmentMessage.model_validate_json(message.body).data)
+                self.remember(message)
+            elif message.topic.endswith("/target"):
+                self.metrics.target(TargetMessage.model_validate_json(message.body).data)
+
     def remember(self, message: OutboundMessage) -> None:
         """Keep an adjustment at hand."""
         document = json.loads(message.body)

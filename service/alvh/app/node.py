@@ -25,6 +25,7 @@ from alvh.shell.runner import Runner
 from alvh.shell.topics import Topics
 
 _LOGGER: Final = logging.getLogger(__name__)
+RECALLED: Final = 500  # messages read at a start for the page: some MB, and months of adjustments
 FOLLOW_EVERY_S: Final = 0.5  # how far a hot standby lies behind; folding that takes milliseconds
 CLOSING_LIMIT_S: Final = 5.0  # at a stop, for the closing commit
 DRAIN_LIMIT_S: Final = 3.0  # at a stop, for the broker to acknowledge what was committed; the rest goes out next time
@@ -43,6 +44,7 @@ class InstanceNode:
         clock: Clock,
         observer: Observer,
         on_said: Callable[[Sequence[OutboundMessage]], None] = lambda _: None,
+        on_recalled: Callable[[Sequence[OutboundMessage]], None] = lambda _: None,
     ) -> None:
         """Prepare; nothing is connected before `run`.
 
@@ -53,12 +55,14 @@ class InstanceNode:
             clock: time of day and sleep.
             observer: told what is going on.
             on_said: told of messages that were committed, behind their hand-over.
+            on_recalled: told, before we lead, of the newest messages that were committed earlier, oldest first.
         """
         self._settings = settings
         self._broker_address = broker
         self._clock = clock
         self._observer = observer
         self._on_said = on_said
+        self._on_recalled = on_recalled
         self._keys = Keys(settings.instance)
         self._topics = Topics(root=settings.mqtt.topic_root, instance=settings.instance)
         self.link = RedisLink(redis, observer=observer)
@@ -189,6 +193,8 @@ class InstanceNode:
         if not await self._unless_stopped(self._journal.check_durability()):
             return
         position = await self._runner.take_over(lease.epoch)
+        with suppress(OutageError):
+            self._on_recalled(await self.outbox.newest(RECALLED))
         events, sessions = prelude(self._settings, self.engine, self._clock.now())
         feed = open_feed(self._settings, sessions)
         broker = self._new_broker(lease.epoch)
@@ -274,7 +280,7 @@ class InstanceNode:
         runner.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_LIMIT_S):
-                while self._relay is not None and not self._relay.is_idle:  # noqa: ASYNC110 - the relay has no event for it
+                while self._relay is not None and not self._relay.is_idle:  # noqa: ASYNC110 - it has no event for it
                     await asyncio.sleep(0.01)
         broker.stop()
         await asyncio.wait({wire}, timeout=FAREWELL_LIMIT_S)

@@ -107,6 +107,8 @@ def _written(out: Path) -> Iterator[IO[bytes]]:
     if str(out) == "-":
         yield sys.stdout.buffer
         return
+    if out.is_dir():
+        raise InputError(f"{out}: expected a file to write, found a folder")
     partial = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         file = partial.open("wb")

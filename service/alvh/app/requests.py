@@ -18,7 +18,8 @@ _LOOK_AGAIN_S: Final = 30.0
 class ChainSource(Protocol):
     """A feed that fetches option chains on demand."""
 
-    def fetch_chain(self, request_id: str, underlying: str) -> None: ...
+    def fetch_chain(self, request_id: str, underlying: str) -> None:
+        """Begin to fetch a chain; its answer is an event that carries the request's id."""
 
 
 class Errands:

@@ -1,6 +1,5 @@
 """Where events come from when no daemon runs: a tape folder, an exported journal, or a live one in Redis."""
 
-import asyncio
 import gzip
 import sys
 from collections.abc import Iterator

@@ -43,10 +43,10 @@ class DaemonWindow:
 
     def ready(self) -> Sequence[str]:
         """Return why we are not ready, one line each."""
-        reasons = []
-        for name in ("redis", "mqtt"):
-            if not self._lookout.connections.get(name, (False, 0.0))[0] and (name == "redis" or self._node.is_leader):
-                reasons.append(f"{name} is not connected")
+        connections = self._lookout.connections
+        reasons = [
+            f"{name} is not connected" for name in ("redis", "mqtt") if not connections.get(name, (False, 0.0))[0]
+        ]
         if not self._node.is_leader:
             reasons.append("following: another node leads" if self._node.seq else "not leading yet")
         return [*reasons, *self._feed_reasons()]

@@ -13,20 +13,24 @@ KEPT: Final = 200
 
 def refusal(state: PortfolioState, answer: Answer) -> str | None:
     """Return why an answer does not count, or None."""
-    given = state.answers.get(answer.event_id)
-    if given is None:
-        return f"{answer.event_id}: no adjustment of portfolio {state.portfolio_id} has this id, or it is long past"
     if answer.decision not in DECISIONS:
         return f"decision: expected one of {', '.join(DECISIONS)}, got {answer.decision}"
     if not answer.by:
         return "by: expected who decided"
+    given = state.answers.get(answer.event_id)
+    if given is None:
+        return f"{answer.event_id}: no adjustment of portfolio {state.portfolio_id} has this id, or it is long past"
+    return _closed(state, answer, given)
+
+
+def _closed(state: PortfolioState, answer: Answer, given: list[dict[str, Any]]) -> str | None:
+    """Return why nothing more can be said to an adjustment, or not this by this person, or None."""
     if any(said["decision"] == answer.decision and said["by"] == answer.by for said in given):
         return f"{answer.event_id}: {answer.by} has said {answer.decision} before"
     decided = [said["decision"] for said in given]
-    if "reject" in decided:
-        return f"{answer.event_id}: was rejected; nothing can be said to it any more"
-    if "executed" in decided:
-        return f"{answer.event_id}: was executed; nothing can be said to it any more"
+    for last, words in (("reject", "rejected"), ("executed", "executed")):
+        if last in decided:
+            return f"{answer.event_id}: was {words}; nothing can be said to it any more"
     is_settled = "accept" in decided or "amend" in decided
     if answer.event_id != state.prev_event_id and not (answer.decision == "executed" and is_settled):
         return f"{answer.event_id}: superseded by {state.prev_event_id}"

@@ -1,6 +1,6 @@
 """All portfolios of an instance: their anchors, timers and desks, and the watched indices they share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ class Portfolios:
         anchors = {state.portfolio_id: self.anchors(rank) for rank, state in enumerate(self.states)}
         known = {state.portfolio_id: state for state in self.states}
         self._settings = list(document["portfolios"])
-        self.desks = [open_desk(portfolio, document) for portfolio in self._settings]
+        self.desks = [open_desk(portfolio) for portfolio in self._settings]
         names = [portfolio["id"] for portfolio in self._settings]
         self.states = [known.get(name) or PortfolioState(portfolio_id=name) for name in names]
         if self.small_cap is not None:

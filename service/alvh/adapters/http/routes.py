@@ -78,13 +78,10 @@ class Routes:
     @web.middleware
     async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer whatever happens; a response is written here, so that a reader who takes nothing is let go."""
-        if request.path == "/api/stream":
-            response = await self._handled(request, handler)
-            if not response.prepared:
-                await response.prepare(request)
-            return response
         response: web.StreamResponse = _error(500, "nothing was answered")
         try:
+            if request.path == "/api/stream":
+                return await self._handled(request, handler)
             async with asyncio.timeout(REQUEST_LIMIT_S):
                 response = await self._handled(request, handler)
                 await response.prepare(request)

@@ -43,15 +43,16 @@ class RedisOutbox:
         seq, _, n = message_id.partition("-")
         first = f"{seq}-{int(n or 0) + 1}"
         page = await self._link.call("XRANGE", self._keys.outbox, first, "+", "COUNT", limit)
-        return [
-            OutboundMessage(
-                message_id=entry_id.decode(),
-                topic=fields[b"t"].decode(),
-                body=fields[b"b"],
-                retained=fields[b"r"] == b"1",
-            )
-            for entry_id, fields in page
-        ]
+        return [_message(entry_id, fields) for entry_id, fields in page]
+
+    async def newest(self, limit: int) -> Sequence[OutboundMessage]:
+        """Return the newest `limit` messages, oldest first.
+
+        Raises:
+            OutageError: Redis is away.
+        """
+        page = await self._link.call("XREVRANGE", self._keys.outbox, "+", "-", "COUNT", limit)
+        return [_message(entry_id, fields) for entry_id, fields in reversed(page)]
 
     async def acknowledge(self, message_id: str, retained: Sequence[OutboundMessage]) -> None:
         """Move the cursor to `message_id` (never back) and remember the newest retained message of each topic.
@@ -82,3 +83,12 @@ class RedisOutbox:
                 OutboundMessage(message_id=message_id.decode(), topic=topic.decode(), body=body, retained=True)
             )
         return messages
+
+
+def _message(entry_id: bytes, fields: dict[bytes, bytes]) -> OutboundMessage:
+    return OutboundMessage(
+        message_id=entry_id.decode(),
+        topic=fields[b"t"].decode(),
+        body=fields[b"b"],
+        retained=fields[b"r"] == b"1",
+    )

@@ -24,10 +24,12 @@ function fills(message) {
   return (message.data.actions || []).filter((action) => action.qty > 0).map((action) => ({
     symbol: action.instrument,
     quantity: el("input", { type: "number", step: "1", value: action.side === "SELL" ? -action.qty : action.qty }),
-    price: el("input", { type: "number", step: "any", value: action.limit_price ?? action.mid ?? "", required: true }),
+    price: el("input", { type: "number", step: "any", required: true, placeholder: action.limit_price ?? "" }),
     fee: el("input", { type: "number", step: "any", min: "0", value: "0" }),
   }));
 }
+
+const ASKED = { accept: "Accept", amend: "Amend", reject: "Reject", executed: "You have executed" };
 
 /* Opens the dialog; `onDone` is called with what to tell when the daemon has taken the answer. */
 export function open(dialog, view, message, decision, onDone) {
@@ -60,7 +62,7 @@ export function open(dialog, view, message, decision, onDone) {
   }
 
   dialog.replaceChildren(el("form", { onsubmit: send },
-    el("h2", { id: "answer-title" }, `${words.DECISIONS[decision]} adjustment ${number} of ${view.id}?`),
+    el("h2", { id: "answer-title" }, `${ASKED[decision]} adjustment ${number} of ${view.id}?`),
     el("p", null, EXPLAINED[decision]),
     message.data.simulated && el("p", { class: "banner warn" }, "Simulated market: this answer concerns no real position."),
     el("pre", { class: "text" }, message.data.text),

@@ -42,7 +42,7 @@ export function movesChart(view, chart, width) {
     moves(chart, view.moves, width),
     el("p", { class: "quiet" }, `Since ${chart.since ? words.when(chart.since) : "the first close, still to come"}. `,
       `A rebalance is due beyond \u00b1${words.percent(view.threshold, 1)} on either index.`),
-    table("Moves of the indices", [{ text: "Index" }, { text: "Price", class: "n" }, { text: "Anchor", class: "n" }, { text: "Move", class: "n" }, { text: "Of the way", class: "n" }],
+    table("Moves of the indices", [{ text: "Index" }, { text: "Price", class: "n" }, { text: "Anchor", class: "n" }, { text: "Move", class: "n" }, { text: "Of limit", class: "n" }],
       view.moves.map((each) => el("tr", { class: each.move_ratio !== null && Math.abs(each.move_ratio) >= 0.8 * view.threshold ? "near" : "" },
         el("th", { scope: "row" }, each.index), el("td", { class: "n" }, words.price(each.price)),
         el("td", { class: "n" }, words.price(each.anchor)), el("td", { class: "n" }, words.move(each.move_ratio)),
@@ -129,7 +129,9 @@ function given(view, message) {
 }
 
 export function adjustments(view, messages, isOpen, onToggle, onAnswer) {
-  if (!messages.length) return [el("p", null, "None yet. The first follows the first session close.")];
+  if (!messages.length) {
+    return [el("p", null, view.open.length ? "Those of before are not at hand here; alvh events shows them." : "None yet. The first follows the first session close.")];
+  }
   const newest = view.newest?.id;
   return [...messages].reverse().map((message) => {
     const data = message.data;

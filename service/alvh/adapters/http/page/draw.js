@@ -34,7 +34,7 @@ function rounded(value) {
 
 /* Both indices against the band, as price / anchor - 1; time runs over what was traded, so nights take no room. */
 export function moves(chart, current, width) {
-  const height = 230, left = 46, right = 62, top = 14, bottom = 26;
+  const height = 230, left = 52, right = 62, top = 14, bottom = 26;
   const lines = chart.lines.filter((line) => line.anchor).map((line) => {
     const points = line.points.map(([t, low, high, last]) => [t, low / line.anchor - 1, high / line.anchor - 1, last / line.anchor - 1]);
     const now = current.find((each) => each.index === line.index);

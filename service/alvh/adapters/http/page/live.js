@@ -41,8 +41,8 @@ export async function say(path, content) {
   }));
 }
 
-/* Calls `onChange` for each change told, and goes on for ever: whoever shows ages asks from time to time anyway. */
-export async function listen(onChange) {
+/* Calls `onChange` for each change told and `onEnd` when the stream has ended, and tries again for ever. */
+export async function listen(onChange, onEnd) {
   for (;;) {
     const control = new AbortController();
     let watch = setTimeout(() => control.abort(), SILENT_MS);
@@ -61,6 +61,7 @@ export async function listen(onChange) {
       /* refused, broken off or silent: it is tried again below */
     }
     clearTimeout(watch);
+    onEnd();
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
 }

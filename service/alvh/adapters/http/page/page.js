@@ -13,10 +13,10 @@ const LOST_MS = 12_000;
 const at = (id) => document.getElementById(id);
 const shown = {
   status: null, rows: [], view: null, chart: null, messages: [], signals: { signals: [], flags: {} },
-  heard: 0, offset: 0, selected: null, newest: new Map(), opened: new Map(), messagesOf: "", fault: "",
+  heard: 0, offset: 0, selected: null, newest: new Map(), opened: new Map(), messagesOf: "", fault: "", isCutOff: false,
 };
 
-const isLost = () => shown.heard && Date.now() - shown.heard > LOST_MS;
+const isLost = () => shown.heard > 0 && (shown.isCutOff || Date.now() - shown.heard > LOST_MS);
 const now = () => Date.now() / 1000 + shown.offset;
 
 /* Replaces what a place shows if it differs, and keeps the focus where it was. */
@@ -52,9 +52,11 @@ async function refresh(isUrgent = false) {
   try {
     await fetchAll();
     shown.fault = "";
+    shown.isCutOff = false;
     at("token").hidden = true;
     at("content").hidden = false;
   } catch (error) {
+    shown.isCutOff = !error.status;
     if (error.status === 401) askForToken();
     else shown.fault = error.status ? error.message : "";
   }
@@ -110,7 +112,7 @@ function askForToken() {
 /* Showing */
 
 function render() {
-  document.body.classList.toggle("lost", Boolean(isLost()));
+  document.body.classList.toggle("lost", isLost());
   if (!shown.status) {
     draw(at("banners"), ["waiting", shown.fault], () => el("p", { class: "banner warn" }, shown.fault || "Asking the daemon\u2026"));
     return;
@@ -171,7 +173,7 @@ function renderHead() {
     const note = !quote.is_live ? "delayed" : late.includes(quote.instrument) ? "stale" : quote.quality !== "ok" ? words.plain(quote.quality) : "";
     return el("li", { class: isBad ? "bad" : "", title: quote.time ? `Stamp of the source: ${quote.time}` : null },
       el("span", { class: "code" }, quote.instrument), " ", el("strong", null, words.price(quote.price)), " ",
-      el("span", { class: "quiet" }, el("span", { class: "sr" }, "received "), age, el("span", { class: "sr" }, " ago")), note && el("span", { class: "note" }, ` ${note}`));
+      el("span", { class: "quiet" }, el("span", { class: "sr" }, "received "), age, /\d/.test(age) && el("span", { class: "sr" }, " ago")), note && el("span", { class: "note" }, ` ${note}`));
   }));
 }
 
@@ -282,7 +284,7 @@ addEventListener("hashchange", () => {
   refresh(true);
   at("main").focus({ preventScroll: innerWidth > 900 });
 });
-setInterval(() => { if (shown.status) { document.body.classList.toggle("lost", Boolean(isLost())); renderHead(); } }, 1_000);
+setInterval(() => { if (shown.status) { document.body.classList.toggle("lost", isLost()); renderHead(); } }, 1_000);
 setInterval(() => refresh(), POLL_MS);
-listen(() => refresh());
+listen(() => refresh(), () => refresh(true));
 refresh();

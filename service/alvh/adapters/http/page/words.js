@@ -110,6 +110,7 @@ export const FLAGS = {
   v_m: "VIX momentum is up", v_rlow: "RSI of the VIX is low", v_r_low: "RSI of the VIX is low",
   adv: "Breadth of small caps diverges", macro: "Release near, or a surprise", cap_r: "Capitulation by RSI",
   cap_m: "Capitulation by MACD", calm: "Small caps are calm", monet: "Gain can be taken",
+  hot: "A release came in hot", weak: "A release came in weak",
   monet_curve: "Curve inverted, VIX receding",
 };
 
