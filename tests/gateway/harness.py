@@ -113,7 +113,6 @@ async def bench(
     today = datetime.fromtimestamp(clock.now() / 1e9, UTC).astimezone(NEW_YORK).date()
     prices = ScriptedPrices(calendar, today, period_s=period_s)
 
-
     def closed_for_s() -> float:
         now = clock.now()
         return 0.0 if calendar.is_open(now) else (calendar.next_close_after(now).open_ns - now) / 1e9

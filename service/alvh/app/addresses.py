@@ -1,10 +1,13 @@
 """Where Redis and the broker of a configuration are, for the daemon and for whoever looks at one from outside."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alvh.adapters.mqtt.address import BrokerAddress
 from alvh.adapters.redis import RedisAddress
 from alvh.settings import EMBEDDED, Settings
+
+if TYPE_CHECKING:
+    from alvh.adapters.mqtt.address import BrokerAddress
 
 
 def valkey_folder(settings: Settings) -> Path:
@@ -33,12 +36,14 @@ def redis_address(settings: Settings) -> RedisAddress:
     )
 
 
-def broker_address(settings: Settings, embedded_url: str | None = None) -> BrokerAddress:
+def broker_address(settings: Settings, embedded_url: str | None = None) -> "BrokerAddress":
     """Where the broker is; `embedded_url` is that of the embedded one.
 
     Raises:
         InputError: a secret's file cannot be read, or the address is none.
     """
+    from alvh.adapters.mqtt.address import BrokerAddress  # noqa: PLC0415 - loads paho, which few commands need
+
     mqtt = settings.mqtt
     if embedded_url is not None:
         return BrokerAddress(url=embedded_url, protocol="3.1.1")

@@ -98,6 +98,7 @@ def open_feed(
         return TapeFeed(
             feed.path, sessions, speed=speed, on_malformed=on_malformed, releases=releases(settings.calendar)
         )
+
     def extend(day: date) -> Calendar:
         return calendar(settings.calendar, day - timedelta(days=_DAYS_OF_HISTORY), day + timedelta(days=800))
 

@@ -70,6 +70,27 @@ class Origin:
         return self.feed == "simulated"
 
 
+class Shown:
+    """Signals of one evaluation as messages show them; made once, though many messages may show them."""
+
+    __slots__ = ("_canonical", "is_async", "missing", "parts")
+
+    def __init__(self, signals: Sequence[Signal], session: date | None) -> None:
+        self.parts = [signal_part(signal, session) for signal in signals]
+        self.missing = [signal.id for signal in signals if signal.quality == "missing"]
+        self.is_async = any(signal.quality == "async" for signal in signals)
+        self._canonical = _canonical([[s.id, s.value, s.state, s.quality, list(s.parts)] for s in signals])
+
+    def snapshot_id(self, prices: Mapping[str, float]) -> str:
+        """Return sha256 over what a decision saw: prices and signals, canonical JSON."""
+        seen = f'{{"prices":{_canonical(dict(prices))},"signals":{self._canonical}}}'
+        return hashlib.sha256(seen.encode()).hexdigest()
+
+
+def _canonical(plain: object) -> str:
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
     """When and on what a decision was made.
@@ -83,7 +104,7 @@ class Cause:
         moves: both watched indices against their anchors.
         anchors: the anchors from here on.
         prices: newest good prices.
-        signals: newest signals.
+        shown: newest signals.
     """
 
     ts_event: int
@@ -94,7 +115,7 @@ class Cause:
     moves: Sequence[Move]
     anchors: Mapping[str, float]
     prices: Mapping[str, float]
-    signals: Sequence[Signal]
+    shown: Shown
 
 
 def rfc3339(ts: int) -> str:
@@ -125,12 +146,6 @@ def signal_part(signal: Signal, session: date | None) -> SignalPart:
     )
 
 
-def snapshot_id(prices: Mapping[str, float], signals: Sequence[Signal]) -> str:
-    """Return sha256 over what a decision saw: prices and signal values, canonical JSON."""
-    seen = {"prices": dict(prices), "signals": [[s.id, s.value, s.state, s.quality, list(s.parts)] for s in signals]}
-    return hashlib.sha256(json.dumps(seen, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
 def adjustment(origin: Origin, portfolio: str, cause: Cause, decision: Decision) -> tuple[str, tuple[Publish, Publish]]:
     """Return the adjustment's id, and the two messages of a decision: the adjustment and the new target."""
     event_id = f"{portfolio}-{cause.sequence:020d}-{cause.ts_event}"
@@ -147,8 +162,8 @@ def adjustment(origin: Origin, portfolio: str, cause: Cause, decision: Decision)
         config_hash=origin.config_hash,
         created_at=rfc3339(cause.ts_event),
         asof_session=asof,
-        snapshot_id=snapshot_id(cause.prices, cause.signals),
-        is_async=any(signal.quality == "async" for signal in cause.signals),
+        snapshot_id=cause.shown.snapshot_id(cause.prices),
+        is_async=cause.shown.is_async,
         advice_status=ADVICE_STATUS,
         feed=origin.feed,
         simulated=origin.is_simulated,
@@ -159,8 +174,8 @@ def adjustment(origin: Origin, portfolio: str, cause: Cause, decision: Decision)
         held=decision.held,
         sessions_since_rebalance=cause.sessions,
         moves=list(cause.moves),
-        signals=[signal_part(signal, cause.session) for signal in cause.signals],
-        missing=[signal.id for signal in cause.signals if signal.quality == "missing"],
+        signals=cause.shown.parts,
+        missing=cause.shown.missing,
         **{**market, **fields},
     )
     target = HedgeTarget(
@@ -194,15 +209,15 @@ def signals_message(
     ts_event: int,
     session: date,
     prices: Mapping[str, float],
-    signals: Sequence[Signal],
+    shown: Shown,
     flags: Mapping[str, bool | None],
 ) -> Publish:
     """Return the snapshot of all signals at a close; `count` is the number of the evaluation."""
     snapshot = SignalSnapshot(
-        snapshot_id=snapshot_id(prices, signals),
+        snapshot_id=shown.snapshot_id(prices),
         session=session.isoformat(),
         as_of=rfc3339(ts_event),
-        signals=[signal_part(signal, session) for signal in signals],
+        signals=shown.parts,
         flags=dict(flags),
         prices=dict(prices),
         simulated=origin.is_simulated,

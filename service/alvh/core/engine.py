@@ -127,12 +127,10 @@ class Engine:
                 effects += self._decide(rank, event.ts_event, triggers, is_close=True)
             elif self._portfolios.is_seen(rank, self._board):
                 effects += self._decide(rank, event.ts_event, ("STATE",), is_close=True)
-        book = self._evaluation.book(0)
+        shown = self._evaluation.shown(0, event.session)
         prices = self._board.prices()
         effects.append(
-            signals_message(
-                self._origin, self._evaluations, event.ts_event, event.session, prices, book.signals, asdict(book.flags)
-            )
+            signals_message(self._origin, self._evaluations, event.ts_event, event.session, prices, shown, self.flags)
         )
         if self._is_live:
             effects.append(self._next_close())
@@ -203,7 +201,7 @@ class Engine:
             moves=moves,
             anchors=self._portfolios.anchors(rank),
             prices=self._board.prices(),
-            signals=self._evaluation.book(rank).signals,
+            shown=self._evaluation.shown(rank, self._session),
         )
         state.prev_event_id, messages = adjustment(self._origin, state.portfolio_id, cause, decision)
         state.entered(decision.phase_after, self._session)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
+from alvh.core.announce import Shown
 from alvh.core.codec import decode, encode
 from alvh.core.events import FuturesCurve, MacroCalendar, Observation
 from alvh.core.market import MarketBoard
@@ -19,16 +20,18 @@ _SIGNAL_SECTIONS: Final = ("rsi", "macd", "ivx", "beta", "ad_div", "macro", "big
 class Evaluation:
     """The signal books of all portfolios, and what a close brings to them."""
 
-    __slots__ = ("_books", "_keys", "_releases")
+    __slots__ = ("_books", "_keys", "_releases", "_shown")
 
     def __init__(self) -> None:
         self._books: dict[str, SignalBook] = {}
         self._keys: list[str] = []
         self._releases: MacroCalendar | None = None
+        self._shown: dict[str, Shown] = {}  # by key, of the newest close; filled when first asked for
 
     def configure(self, methodologies: Sequence[Mapping[str, Any]]) -> None:
         """Take the portfolios' parameters, by rank; books whose parameters are still wanted keep their state."""
         known, self._books = self._books, {}
+        self._shown = {}
         self._keys = [_key(methodology) for methodology in methodologies]
         for key, methodology in zip(self._keys, methodologies, strict=True):
             if key not in self._books:
@@ -43,6 +46,13 @@ class Evaluation:
     def book(self, rank: int) -> SignalBook:
         """The book of a portfolio."""
         return self._books[self._keys[rank]]
+
+    def shown(self, rank: int, session: date | None) -> Shown:
+        """The signals of a portfolio at the newest close, as messages show them."""
+        key = self._keys[rank]
+        if key not in self._shown:
+            self._shown[key] = Shown(self._books[key].signals, session)
+        return self._shown[key]
 
     def close(
         self,
@@ -61,6 +71,7 @@ class Evaluation:
             if board.entry(name).ts_event >= begin
         }
         today = curve if curve is not None and curve.ts_event >= begin else None
+        self._shown = {}
         for book in self._books.values():
             book.watch(small_cap)
             book.close(session, ts_event, bars, today, sessions_to=lambda day: calendar.business_days(session, day))
@@ -85,6 +96,7 @@ class Evaluation:
         """Become what `state` was taken from; `configure` must have named the same parameters."""
         releases = None if state["releases"] is None else decode(state["releases"].encode())
         self._releases = releases if isinstance(releases, MacroCalendar) else None
+        self._shown = {}
         for key, book in self._books.items():
             book.restore(state["books"][key])
 

@@ -165,9 +165,7 @@ def test_implied_volatility_goes_there_and_back() -> None:
     grid = contracts(50_000)
     out_of_the_money = grid["strike"] >= grid["forward"]
     prices = black76(grid["forward"], grid["strike"], grid["years"], grid["vol"], grid["rate"], out_of_the_money)
-    found = implied_vol_black76(
-        prices, grid["forward"], grid["strike"], grid["years"], grid["rate"], out_of_the_money
-    )
+    found = implied_vol_black76(prices, grid["forward"], grid["strike"], grid["years"], grid["rate"], out_of_the_money)
     assert np.abs(found - grid["vol"]).max() < 1e-9
 
 

@@ -213,9 +213,7 @@ def _shares(one: SizingInputs, other: SizingInputs) -> bool:
 def _is_simple(inputs: SizingInputs) -> bool:
     """Whether the arrays can hold this portfolio."""
     terms = {unit.leg: unit.terms for unit in inputs.candidates}
-    plain = all(
-        lot.is_kept and lot.is_tradable and terms.get(lot.unit.leg) == lot.unit.terms for lot in inputs.held
-    )
+    plain = all(lot.is_kept and lot.is_tradable and terms.get(lot.unit.leg) == lot.unit.terms for lot in inputs.held)
     return plain and not inputs.financing and inputs.parameters.scope == "strict"
 
 

@@ -192,9 +192,7 @@ def first_crossings(gains: Callable[[Floats], Floats], vix: float, shape: tuple[
     return np.where(found, _refine(gains, low, high, at_low, at_high), np.nan)
 
 
-def _refine(
-    gains: Callable[[Floats], Floats], low: Floats, high: Floats, at_low: Floats, at_high: Floats
-) -> Floats:
+def _refine(gains: Callable[[Floats], Floats], low: Floats, high: Floats, at_low: Floats, at_high: Floats) -> Floats:
     """Return the roots inside brackets, by regula falsi with the Illinois rule on all of them at once."""
     a, b, fa, fb = low, high, at_low, at_high
     for _ in range(_ROUNDS):

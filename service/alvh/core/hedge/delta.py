@@ -106,5 +106,3 @@ def condor_extrinsic(market: HedgeMarket, condor: Condor) -> float:
     strikes = np.asarray(condor.strikes)
     inner = np.maximum(0.0, np.array([-1.0, -1.0, 1.0, 1.0]) * (forward - strikes)) * np.exp(-market.rate * years)
     return float(-signs @ (greeks.price - inner))
-
-

@@ -125,17 +125,13 @@ def _sleeves(
     contracts = first.solution.contracts[0].astype(np.float64)
     left = np.maximum(held - slots.split(contracts[None])[0], 0.0)
     delta = float(slots.total(contracts[None], slots.delta)[0])
-    demand = demand_of(
-        inputs, exposure, guards, left, exposure.small_cap_losses, budget.small_caps, np.inf, delta
-    )
+    demand = demand_of(inputs, exposure, guards, left, exposure.small_cap_losses, budget.small_caps, np.inf, delta)
     second = Sleeve(covers="small_caps", losses=exposure.small_cap_losses, cap=budget.small_caps, mix=mix,
                     demand=demand, slots=slots, solution=solve(slots, mix, demand, None))  # fmt: skip
     return (first, second)
 
 
-def _targets(
-    target: PhaseTarget, plan: SlotPlan, table: UnitTable, sleeves: tuple[Sleeve, ...]
-) -> tuple[int, ...]:
+def _targets(target: PhaseTarget, plan: SlotPlan, table: UnitTable, sleeves: tuple[Sleeve, ...]) -> tuple[int, ...]:
     """Return the whole units of each row that should be held.
 
     COOLDOWN and MONETISE add nothing and their sizing takes nothing away (the harvest is an action of its own); OFF

@@ -251,9 +251,7 @@ def _returns(worked: Worked, cost: float) -> dict[str, Any]:
         "expected": expected,
         "expected_neutral": expected_return(inputs.market, inputs.condors, cost, None),
         "second_engine": expected.simple_net < hurdle if expected else None,
-        "baseline": baseline(
-            small, inputs.market.spx, inputs.market.curve, inputs.parameters.scenario, inputs.target.m
-        )
+        "baseline": baseline(small, inputs.market.spx, inputs.market.curve, inputs.parameters.scenario, inputs.target.m)
         if small
         else None,
     }

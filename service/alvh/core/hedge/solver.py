@@ -22,6 +22,7 @@ ROUNDING: Final = 1e-9
 # A limit in dollars is kept to this share of itself: sums of the same products in another order differ in the last bit.
 _SLACK: Final = 1e-12
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
     """What each portfolio asks for and may spend; arrays of shape (B,) unless said, dollars.
