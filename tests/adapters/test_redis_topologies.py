@@ -117,7 +117,9 @@ def test_failover_behind_sentinel_keeps_the_log_and_the_token() -> None:
 
 
 def test_all_keys_of_an_instance_are_on_one_node_of_a_cluster() -> None:
-    with redis_server("--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf") as node:
+    # By default the cluster's own port is 10 000 above the other one, which may be above the last port there is.
+    options = ("--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-port", str(free_port()))
+    with redis_server(*options) as node:
         cli(node.port, "cluster", "addslotsrange", "0", "16383")
         give_up = time.monotonic() + 10
         while "cluster_state:ok" not in cli(node.port, "cluster", "info"):

@@ -130,7 +130,7 @@ def _fault(error: OSError) -> str:
             return "is taken by another program: choose another http.port, or leave it out"
         case errno.EACCES:
             return "may not be bound by this user: choose an http.port from 1024 on"
-        case errno.EADDRNOTAVAIL:
+        case errno.EADDRNOTAVAIL | None:  # asyncio of Python 3.13 says it without a number
             return "is not an address of this machine: choose another http.host"
         case _:
             return f"cannot be bound: {error.strerror or error}"
