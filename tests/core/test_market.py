@@ -100,6 +100,22 @@ def test_a_feed_that_is_away_decides_nothing_until_a_live_quote() -> None:
     assert board.price_for_decisions("SPX", 5) == 101.0
 
 
+def test_a_split_stands_in_the_day_s_bar_before_it_is_good() -> None:
+    """IWM on 2005-06-09: two for one. It neither triggers nor anchors yet; an outlier is no split."""
+    board = MarketBoard(max_jump={"IWM": 0.20, "RUT": 0.20})
+    board.accept(quote("IWM", 1, 123.33))
+    assert board.accept(quote("IWM", 2, 62.39)) == "jump"
+    assert board.price("IWM") == 123.33
+    assert board.entry("IWM").bar == (62.39, 2)
+    assert board.accept(quote("IWM", 3, 62.51)) is None
+    assert board.entry("IWM").bar == (62.51, 3)
+    assert board.accept(quote("IWM", 4, 6251.0)) == "jump"
+    assert board.entry("IWM").bar == (62.51, 3)
+    board.accept(quote("RUT", 1, 600.0))
+    assert board.accept(quote("RUT", 2, 300.0)) == "jump"
+    assert board.entry("RUT").bar == (600.0, 1), "an index does not split"
+
+
 @given(st.lists(st.tuples(st.sampled_from(["SPX", "VIX"]), st.floats(0.01, 1e5)), max_size=60), st.integers(0, 60))
 def test_state_at_any_prefix_judges_alike(prices: list[tuple[str, float]], cut: int) -> None:
     """A restored board gives the same verdicts."""

@@ -65,10 +65,11 @@ class Evaluation:
     ) -> None:
         """Evaluate all signals at a session's close."""
         begin = et_ns(session, "00:00")
+        found = ((name, board.entry(name).bar) for name in board.prices())
         bars = {
-            name: Bar(price=price, ts_event=min(board.entry(name).ts_event, ts_event))
-            for name, price in board.prices().items()
-            if board.entry(name).ts_event >= begin
+            name: Bar(price=bar[0], ts_event=min(bar[1], ts_event))
+            for name, bar in found
+            if bar is not None and bar[1] >= begin
         }
         today = curve if curve is not None and curve.ts_event >= begin else None
         self._shown = {}

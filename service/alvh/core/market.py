@@ -13,6 +13,8 @@ from alvh.core.instruments import INSTRUMENTS, VOLATILITY_JUMP_FACTOR
 
 NS_PER_SECOND: Final = 1_000_000_000
 
+_LARGEST_SPLIT: Final = 4  # four for one; what lies further is rather a slip of the decimal point
+
 NOT_LIVE: Final = "not_live"
 INVALID: Final = "invalid"
 CROSSED: Final = "crossed"
@@ -39,7 +41,9 @@ class BoardEntry:
         "_candidate",
         "_largest_ratio",
         "_max_jump",
+        "_may_split",
         "_smallest_ratio",
+        "_split",
         "ask_price",
         "bid_price",
         "instrument_id",
@@ -63,7 +67,10 @@ class BoardEntry:
         # What the next price is held against: the last good one, or the warm-up history's last close.
         self.reference: float | None = None
         self._candidate: float | None = None
+        # The newest price where it is a jump that looks like a split of shares: as traded, and not good yet.
+        self._split: tuple[float, int] | None = None
         instrument = INSTRUMENTS.get(instrument_id)
+        self._may_split = instrument is not None and instrument.kind == "etf"
         self._max_jump = inf if max_jump is None else max_jump
         is_volatility = instrument is not None and instrument.kind == "volatility"
         self._largest_ratio = VOLATILITY_JUMP_FACTOR if is_volatility else inf
@@ -86,6 +93,21 @@ class BoardEntry:
         ratio = price / base
         return abs(ratio - 1.0) <= self._max_jump and self._smallest_ratio <= ratio <= self._largest_ratio
 
+    def note_split(self, price: float, ts_event: int) -> None:
+        """Keep a refused price for the day's bar if shares were split in it; a second price must confirm the level."""
+        if self._may_split and self.reference is not None:
+            ratio = max(price / self.reference, self.reference / price)
+            times = round(ratio)
+            if 2 <= times <= _LARGEST_SPLIT and abs(ratio / times - 1.0) <= self._max_jump / 2.0:
+                self._split = (price, ts_event)
+
+    @property
+    def bar(self) -> tuple[float, int] | None:
+        """The price that stands for the day as it was traded, and its time (ns UTC)."""
+        if self._split is not None:
+            return self._split
+        return None if self.price is None else (self.price, self.ts_event)
+
     def require_confirmation(self, price: float) -> bool:
         """Whether a first price has nothing to be held against, and must wait for a second one near it."""
         if self._candidate is not None and self._is_near(price, self._candidate):
@@ -97,13 +119,14 @@ class BoardEntry:
         """Return the entry as plain data."""
         return [
             self.price, self.ts_event, self.ts_recv, self.bid_price, self.ask_price, self.is_live, self.quality,
-            self.reference, self._candidate, None if self._max_jump == inf else self._max_jump,
+            self.reference, self._candidate, self._split, None if self._max_jump == inf else self._max_jump,
         ]  # fmt: skip
 
     def restore(self, state: list[Any]) -> None:
         """Become what `state` was taken from."""
         (self.price, self.ts_event, self.ts_recv, self.bid_price, self.ask_price, self.is_live, self.quality,
-         self.reference, self._candidate, max_jump) = state  # fmt: skip
+         self.reference, self._candidate, split, max_jump) = state  # fmt: skip
+        self._split = None if split is None else (split[0], split[1])
         self._max_jump = inf if max_jump is None else max_jump
 
 
@@ -149,6 +172,7 @@ class MarketBoard:
             reason = entry.quality
         elif entry.is_jump(price):
             reason = JUMP
+            entry.note_split(price, ts)
         else:
             entry.price = entry.reference = price
             entry.ts_event = ts
@@ -157,6 +181,7 @@ class MarketBoard:
             entry.ask_price = ask
             entry.is_live = True
             entry.quality = "ok"
+            entry._split = None  # noqa: SLF001 - the board is the entry's one door, and this its hot path
             return None
         entry.quality = reason
         return reason
