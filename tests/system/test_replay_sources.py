@@ -87,8 +87,8 @@ def test_first_difference_from_the_log_is_named(ran: Ran, change: str) -> None:
         del entries[place]
     log.delete(outbox)
     for each_id, each in entries:
-        fields = [part for pair in each.items() for part in pair]
-        log.execute_command("XADD", outbox, each_id, *fields)  # type: ignore[no-untyped-call]  # the library's
+        flat = [part for pair in each.items() for part in pair]
+        log.execute_command("XADD", outbox, each_id, *flat)  # type: ignore[no-untyped-call]  # the library's
     try:
         code, said, out = replayed(ran, ran.server.url, check=False)
     finally:
