@@ -14,7 +14,6 @@ from typing import Any, Final
 from alvh.core.answers import expect, refusal, take
 from alvh.core.announce import Cause, Decision, Origin, adjustment, in_order, signals_message
 from alvh.core.codec import decode, encode
-from alvh.core.desks import Situation
 from alvh.core.effects import Effect, Publish, Refused, Wake
 from alvh.core.evaluation import Evaluation
 from alvh.core.events import (
@@ -38,6 +37,7 @@ from alvh.core.market import NS_PER_SECOND, MarketBoard
 from alvh.core.portfolios import LARGE_CAP, SMALL_CAPS, Portfolios
 from alvh.core.sessions import SessionCalendar
 from alvh.core.signals.book import SignalBook
+from alvh.core.situation import Situation
 from alvh.errors import JournalError
 from alvh.message_parts import Move
 

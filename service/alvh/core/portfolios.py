@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
-from alvh.core.desks import Desk, open_desk
+from alvh.core.desks import open_desk
 from alvh.core.market import MarketBoard
 from alvh.core.portfolio import PortfolioState
+from alvh.core.situation import Desk
 from alvh.core.triggers import MoveWatch, move_ratio
 from alvh.message_parts import Move
 

@@ -1,0 +1,63 @@
+"""What a hedge desk sees when it decides, and what every desk can do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Protocol
+
+from alvh.core.announce import Decision
+from alvh.core.events import Answer, FuturesCurve, OptionChain
+from alvh.core.market import MarketBoard
+from alvh.core.portfolio import PortfolioState
+from alvh.core.sessions import SessionCalendar
+from alvh.core.signals.book import SignalBook
+from alvh.message_parts import Move
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What a desk sees when it decides.
+
+    Attributes:
+        ts_event: time of the cause (ns UTC).
+        session: the session whose close was evaluated last (at a close: this one).
+        is_close: whether the cause is a session close; else a quote inside a session.
+        triggers: reasons that already stand (STATE, MOVE_3, TIMER_10).
+        moves: both watched indices against their anchors.
+        board: newest good prices.
+        book: the signals of this portfolio's parameters.
+        curve: the newest VIX futures curve, or None.
+        chains: the newest chain by underlying.
+        calendar: trading sessions.
+        rates, fees: as configured.
+        is_live: whether the feed brings the real market as it happens.
+    """
+
+    ts_event: int
+    session: date
+    is_close: bool
+    triggers: Sequence[str]
+    moves: Sequence[Move]
+    board: MarketBoard
+    book: SignalBook
+    curve: FuturesCurve | None
+    chains: Mapping[str, OptionChain]
+    calendar: SessionCalendar
+    rates: Mapping[str, float]
+    fees: Mapping[str, float]
+    is_live: bool
+
+
+class Desk(Protocol):
+    """Decides about the hedge of one portfolio; keeps what it must in `PortfolioState.hedge` as plain data."""
+
+    needs: Sequence[str]
+    """Instruments that must have been seen before the first message, beside SPX and the small-cap index."""
+
+    def is_ready(self, state: PortfolioState) -> bool: ...
+
+    def decide(self, state: PortfolioState, situation: Situation) -> Decision: ...
+
+    def answered(self, state: PortfolioState, answer: Answer) -> None: ...
+
+    def legs(self, state: PortfolioState) -> list[dict[str, Any]]: ...
