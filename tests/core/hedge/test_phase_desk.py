@@ -37,7 +37,7 @@ def test_it_waits_for_something_to_hedge() -> None:
 
 def test_a_falling_ratio_opens_the_first_phase_and_shows_its_booleans() -> None:
     made = engine([PORTFOLIO])
-    events = [event for day in range(60) for event in market(day, rut=560.0 * 0.999**day)]
+    events = [event for day in range(140) for event in market(day, rut=560.0 * 0.999**day)]
     found = told(made, events)
     opened = next(data for data in found if data["phase_after"] == "INITIAL")
     assert opened["phase_before"] == "STANDBY"

@@ -1,14 +1,84 @@
-"""The desk of `hedge: alvh`: phases at each close, and what follows from them."""
+"""The desk of `hedge: alvh`: at each close the book is brought up to date, the phase moves, and a message may follow."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Final
 
 from alvh.core.announce import Decision, in_order
 from alvh.core.events import Answer
-from alvh.core.hedge.phase_desk import booleans, phase_inputs, spread_state, step_phase
-from alvh.core.hedge.phases import PhaseParameters, PhaseState
+from alvh.core.hedge import bookkeeping, lot_rules
+from alvh.core.hedge.bookkeeping import Marks, marks_of
+from alvh.core.hedge.condor_actions import DefenceLine, defence_line
+from alvh.core.hedge.discipline import Discipline
+from alvh.core.hedge.fills import book_fills
+from alvh.core.hedge.harvest import plan_harvest
+from alvh.core.hedge.holdings import Holdings
+from alvh.core.hedge.phase_desk import PhaseNews, booleans, phase_inputs, spread_state, step_phase
+from alvh.core.hedge.phase_targets import PhaseTarget, TargetParameters, phase_target
+from alvh.core.hedge.phases import Phase, PhaseParameters, PhaseState
+from alvh.core.hedge.program import CondorProgram
+from alvh.core.hedge.proposal import Proposal, proposed
+from alvh.core.hedge.sizing import Glance, Sizing, glance, size
+from alvh.core.hedge.sizing_desk import (
+    Change,
+    Fees,
+    Question,
+    ask,
+    changes_of,
+    execute,
+    sale_of,
+    small_caps_of,
+)
+from alvh.core.hedge.sizing_inputs import SizingParameters
+from alvh.core.hedge.snapshot import Snapshot
 from alvh.core.portfolio import PortfolioState
 from alvh.core.situation import Situation
+
+DRIFT_BAND: Final = 0.05
+"""How far the offset held may lie from the attainable one before the soft timer makes a message (3.4, TIMER_5)."""
+
+QUIET_REASONS: Final = frozenset({"DEFENCE", "LIQ"})
+"""Reasons that, alone, change nothing of the hedge."""
+
+PROPOSALS_KEPT: Final = 50
+"""Adjustments whose changes are remembered until somebody says they were executed: months of them."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Look:
+    """One decision while it is being made.
+
+    Attributes:
+        situation, snapshot, holdings: what it sees and what is held.
+        phase: where the machine stands behind it.
+        reasons, notes: collected so far.
+        fees: per contract.
+        ladder: contracts of the ladder's legs.
+        was_tight, tight: whether the tightened defence line was in force before, and is behind it.
+        fields: of the message.
+        marks: of everything held.
+        lines: defence lines by condor.
+        question, seen: what a sizing is asked, and a first glance at it; None where nothing can be sized.
+        leaving: lots that are to go, and the rule.
+    """
+
+    situation: Situation
+    snapshot: Snapshot
+    holdings: Holdings
+    phase: PhaseState
+    reasons: list[str]
+    fees: Fees
+    ladder: Mapping[str, float]
+    was_tight: bool
+    tight: bool = False
+    notes: list[str] = field(default_factory=list)
+    fields: dict[str, Any] = field(default_factory=dict)
+    marks: Marks = field(default_factory=lambda: Marks(condors={}, sleeve={}))
+    lines: dict[str, DefenceLine] = field(default_factory=dict)
+    question: Question | None = None
+    seen: Glance | None = None
+    leaving: dict[str, str] = field(default_factory=dict)
 
 
 class HedgeDesk:
@@ -19,7 +89,13 @@ class HedgeDesk:
     def __init__(self, portfolio: Mapping[str, Any], document: Mapping[str, Any]) -> None:
         """Take a portfolio's configuration, and the document it stands in."""
         self._portfolio = portfolio
-        self._phase_parameters = PhaseParameters.from_methodology(portfolio["methodology"])
+        self._methodology: Mapping[str, Any] = portfolio["methodology"]
+        self._phases = PhaseParameters.from_methodology(self._methodology)
+        self._targets = TargetParameters.from_methodology(self._methodology)
+        self._sizes = SizingParameters.from_methodology(self._methodology)
+        self._fees = Fees.of(document["fees"])
+        program = portfolio["condor_program"]
+        self._program = None if program is None else CondorProgram.from_plain(program)
 
     def is_ready(self, state: PortfolioState) -> bool:
         """Whether there is something to hedge, and nobody has switched the hedge off."""
@@ -27,32 +103,253 @@ class HedgeDesk:
         held = portfolio["small_caps"] or portfolio["condors"] or portfolio["condor_program"]
         return bool(portfolio["enabled"] and held)
 
+    # Decisions
+
     def decide(self, state: PortfolioState, situation: Situation) -> Decision:
         """Return what is to be said at a close, or at a quote that triggered."""
-        reasons, before = list(situation.triggers), state.phase
-        fields: dict[str, Any] = {}
+        hedge, before = state.hedge, state.phase
+        look = Look(
+            situation=situation,
+            snapshot=Snapshot(situation, self._methodology),
+            holdings=Holdings.from_plain(hedge["holdings"]) if "holdings" in hedge else Holdings(),
+            phase=PhaseState.from_plain(hedge["phase"]) if "phase" in hedge else PhaseState(),
+            reasons=list(situation.triggers),
+            fees=self._fees,
+            ladder=dict(self._targets.ladder),
+            was_tight=bool(hedge.get("tight", False)),
+        )
         if situation.is_close:
-            reasons += self._close(state, situation, fields)
+            self._update_book(look, hedge)
+            self._move_phase(look, state)
+        look.marks = marks_of(look.holdings, look.snapshot)
+        self._glance(look)
+        if situation.is_close:
+            self._watch(look, state)
+        reasons = in_order(look.reasons)
+        proposal = self._propose(look, state, reasons) if reasons else None
+        if situation.is_close:
+            self._count(look, hedge, proposal)
+        hedge["holdings"] = look.holdings.as_plain()
+        hedge["tight"] = look.tight or (look.was_tight and proposal is None)
+        return self._decision(look, state, before, proposal)
+
+    def _decision(self, look: Look, state: PortfolioState, before: str, proposal: Proposal | None) -> Decision:
+        if proposal is None:
+            return Decision(reasons=(), phase_before=before, phase_after=state.phase, held=state.held)
+        discipline = Discipline.from_plain(state.hedge["discipline"]) if "discipline" in state.hedge else Discipline()
+        fields = {
+            **look.fields,
+            **proposal.fields,
+            "loyalty_error": discipline.loyalty_error,
+            "motion_error": discipline.motion_error,
+            "last_change_session": state.hedge.get("last_change"),
+            "notes": [*look.notes, *proposal.notes, *discipline.warnings],
+        }
         return Decision(
-            reasons=in_order(reasons), phase_before=before, phase_after=state.phase, held=state.held, fields=fields
+            reasons=proposal.reasons,
+            phase_before=before,
+            phase_after=state.phase,
+            held=state.held,
+            lines=proposal.lines,
+            fields=fields,
+            legs=proposal.legs,
+            target=proposal.target,
         )
 
-    def _close(self, state: PortfolioState, situation: Situation, fields: dict[str, Any]) -> tuple[str, ...]:
-        hedge = state.hedge
-        inputs = phase_inputs(situation, has_exposure=self.is_ready(state), is_enabled=self._portfolio["enabled"],
-                              monet=False)  # fmt: skip
-        known = PhaseState.from_plain(hedge["phase"]) if "phase" in hedge else PhaseState()
+    # The book at a close
+
+    def _update_book(self, look: Look, hedge: dict[str, Any]) -> None:
+        holdings, snapshot = look.holdings, look.snapshot
+        if "holdings" not in hedge:
+            look.notes += bookkeeping.adopt_legs(holdings, self._portfolio["legs"], snapshot)
+        look.notes += bookkeeping.adopt(holdings, self._portfolio, snapshot)
+        curve = look.situation.curve
+        settles = {row[0]: row[1] for row in curve.nodes} if curve is not None else {}
+        look.notes += bookkeeping.settle(holdings, snapshot, settles, hedge.get("closes", {}))
+        if self._program is not None and self._portfolio["enabled"]:
+            _, notes = bookkeeping.sell_program(holdings, self._program, snapshot, fee_usd=self._fees.option)
+            look.notes += notes
+        look.notes += lot_rules.age(holdings, snapshot)
+        hedge["closes"] = {"SPX": snapshot.market.spx, "VIX": snapshot.market.vix}
+
+    def _move_phase(self, look: Look, state: PortfolioState) -> None:
+        hedge, situation = state.hedge, look.situation
+        held = self._portfolio["small_caps"] or look.holdings.condors or self._program
+        inputs = phase_inputs(
+            situation,
+            has_exposure=bool(held),
+            is_enabled=self._portfolio["enabled"],
+            monet=lot_rules.harvestable(look.holdings, look.snapshot),
+        )
         now = spread_state(situation.book)
-        news = step_phase(known, inputs, self._phase_parameters, hedge.get("spread"), now)
-        hedge["phase"], hedge["spread"] = news.step.after.as_plain(), now
-        state.phase, state.held = str(news.step.after.phase), news.step.after.held
-        fields["booleans"] = booleans(inputs)
-        fields["confirmations"] = situation.book.spread.confirmations
-        return news.reasons
+        news: PhaseNews = step_phase(look.phase, inputs, self._phases, hedge.get("spread"), now)
+        look.phase = news.step.after
+        hedge["phase"], hedge["spread"] = look.phase.as_plain(), now
+        state.phase, state.held = str(look.phase.phase), look.phase.held
+        look.reasons += news.reasons
+        look.fields["booleans"] = booleans(inputs)
+        look.fields["confirmations"] = situation.book.spread.confirmations
+        if situation.book.spread.is_inverted:
+            look.notes.append("IVX_inverted")
+
+    # What the hedge asks for
+
+    def _target(self, look: Look) -> PhaseTarget:
+        return phase_target(look.phase, look.situation.book.spread.a, self._targets)
+
+    def _glance(self, look: Look) -> None:
+        """Ask what the hedge should be, and see how far what is held lies from it."""
+        small, rows = small_caps_of(self._portfolio, look.situation, self._methodology["beta"]["prior_mean"])
+        look.fields["_small_caps"] = rows
+        if not look.snapshot.nodes:
+            return
+        now = lot_rules.circumstances(look.situation, look.phase.phase)
+        target, cost = self._target(look), look.holdings.sleeve.cost_of_book(look.marks.sleeve)
+
+        def question() -> Question:
+            return ask(
+                look.situation, look.snapshot, look.holdings, target, self._sizes, small_caps=small, fees=self._fees,
+                cost_to_date=cost, leaving=look.leaving,
+            )  # fmt: skip
+
+        look.question = question()
+        look.leaving = lot_rules.leaving(
+            look.holdings, look.snapshot, now, look.phase.phase, look.question.choices
+        )
+        if look.leaving:
+            look.question = question()
+        look.seen = glance(look.question.inputs)
+
+    def _watch(self, look: Look, state: PortfolioState) -> None:
+        """Add the reasons that come from what is held: TIMER_5, ROLL, HARVEST, CAP, DEFENCE."""
+        hedge = state.hedge
+        timer = self._methodology["timer"]
+        if any(rule.startswith("ROLL") for rule in look.leaving.values()):
+            look.reasons.append("ROLL")
+        if look.phase.phase is Phase.MONETISE:
+            look.reasons.append("HARVEST")
+        seen = look.seen
+        if seen is not None and look.snapshot.is_fresh:
+            if state.is_anchored and state.sessions >= timer["soft"] and seen.drift > DRIFT_BAND:
+                look.reasons.append("TIMER_5")
+            is_over = seen.cost_held > seen.cap + 1e-6
+            if is_over and not hedge.get("over_cap", False):
+                look.reasons.append("CAP")
+            hedge["over_cap"] = is_over
+        look.lines = self._lines(look)
+        crossed = [key for key, line in look.lines.items() if line.crossed]
+        if any(key not in hedge.get("crossed", []) for key in crossed):
+            look.reasons.append("DEFENCE")
+        hedge["crossed"] = crossed
+        state.fired += [code for code in ("CAP", "DEFENCE") if code in look.reasons]
+
+    def _lines(self, look: Look) -> dict[str, DefenceLine]:
+        book, edr = look.situation.book, self._methodology["edr"]
+        move = None if book.newest is None else book.realised.expected_move(book.newest)
+        if move is None:
+            return {}
+        spx = look.snapshot.market.spx
+        points = spx * move[1] / 100.0
+        look.fields["edr"] = {"pct": move[1], "points": points}
+        return {
+            held.key: defence_line(
+                held.at(look.snapshot.session), spx, points, tight=look.was_tight, plain=edr["defence"],
+                tightened=edr["defence_tight"],
+            )
+            for held in look.holdings.condors
+        }  # fmt: skip
+
+    # What is proposed
+
+    def _propose(self, look: Look, state: PortfolioState, reasons: tuple[str, ...]) -> Proposal:
+        sizing, changes = self._sized(look, reasons)
+        proposal = proposed(look, sizing, changes, self._target(look), self._portfolio, self._methodology, reasons)
+        if self._portfolio["execution"] == "paper":
+            execute(look.holdings, changes, look.snapshot, self._fees)
+        elif changes:
+            event_id = f"{state.portfolio_id}-{state.sequence + 1:020d}-{look.situation.ts_event}"
+            self._remember(state, event_id, changes)
+        return proposal
+
+    def _sized(self, look: Look, reasons: tuple[str, ...]) -> tuple[Sizing | None, list[Change]]:
+        if look.question is None:
+            return None, []
+        sizing = size(look.question.inputs)
+        if not look.snapshot.is_fresh or QUIET_REASONS.issuperset(reasons):
+            return sizing, []
+        changes = changes_of(sizing, look.holdings, look.snapshot)
+        if "HARVEST" in reasons:
+            changes += self._harvest(look, sizing)
+        return sizing, changes
+
+    def _harvest(self, look: Look, sizing: Sizing) -> list[Change]:
+        lots = [lot for lot in look.holdings.lots if lot.leg in ("L1", "L1b", "L2")]
+        held: dict[str, int] = {}
+        for lot in lots:
+            held[lot.leg] = held.get(lot.leg, 0) + lot.quantity
+        calendar = next((lot for lot in lots if lot.leg == "L2"), None)
+        plan = plan_harvest(
+            held,
+            {lot.leg: sale_of(lot, 1, look.snapshot, self._fees).net * lot.multiplier for lot in lots},
+            spread=None if calendar is None else look.snapshot.unit_mid(calendar),
+            cost_to_date=sizing.cost_to_date,
+        )
+        changes = []
+        for leg, count in plan.sell.items():
+            left = count
+            for lot in (lot for lot in lots if lot.leg == leg):
+                units = min(left, lot.quantity)
+                if units and look.snapshot.held(lot, self._fees.for_leg(leg)).is_tradable:
+                    changes.append(sale_of(lot, units, look.snapshot, self._fees))
+                    left -= units
+        return changes
+
+    def _count(self, look: Look, hedge: dict[str, Any], proposal: Proposal | None) -> None:
+        """Count loyalty and motion."""
+        known = Discipline.from_plain(hedge["discipline"]) if "discipline" in hedge else Discipline()
+        change = 0.0 if proposal is None else proposal.size_change
+        hedge["discipline"] = known.at_close(
+            offset=0.0 if look.seen is None else look.seen.offset_held,
+            phi=self._target(look).phi if look.holdings.condors else 0.0,
+            adjusted=proposal is not None,
+            size_change=change,
+        ).as_plain()
+        if change:
+            hedge["last_change"] = look.snapshot.session.isoformat()
+
+    # Answers
+
+    def _remember(self, state: PortfolioState, event_id: str, changes: Sequence[Change]) -> None:
+        book = Holdings(lots=[change.lot for change in changes])
+        proposals = state.hedge.setdefault("proposals", {})
+        proposals[event_id] = {
+            "session": changes[0].lot.opened.isoformat(),
+            "lots": book.as_plain()["lots"],
+            "units": [change.units for change in changes],
+            "prices": [list(change.prices) for change in changes],
+        }
+        while len(proposals) > PROPOSALS_KEPT:
+            del proposals[next(iter(proposals))]
 
     def answered(self, state: PortfolioState, answer: Answer) -> None:
-        """Take an answer."""
+        """Let the legs held follow an adjustment that was executed (`execution: answers`)."""
+        proposal = state.hedge.get("proposals", {}).get(answer.event_id)
+        if answer.decision != "executed" or proposal is None or "holdings" not in state.hedge:
+            return
+        del state.hedge["proposals"][answer.event_id]
+        holdings = Holdings.from_plain(state.hedge["holdings"])
+        from_plain = Holdings.from_plain({**Holdings().as_plain(), "lots": proposal["lots"]})
+        session = date.fromisoformat(proposal["session"])
+        book_fills(holdings, from_plain.lots, proposal, answer, self._fees, session)
+        state.hedge["holdings"] = holdings.as_plain()
 
     def legs(self, state: PortfolioState) -> list[dict[str, Any]]:
-        """Return the contracts wanted and held."""
-        return []
+        """Return the contracts held."""
+        if "holdings" not in state.hedge:
+            return []
+        return [
+            {"leg": lot.leg, "instrument": part.symbol, "target_quantity": lot.quantity * part.ratio,
+             "current_quantity": lot.quantity * part.ratio}
+            for lot in Holdings.from_plain(state.hedge["holdings"]).lots
+            for part in lot.parts
+        ]  # fmt: skip

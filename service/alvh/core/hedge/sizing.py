@@ -4,7 +4,7 @@
 itself is in `solver`, the shape of the answer in `outcome`.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,7 +21,29 @@ from alvh.core.hedge.slots import SlotPlan, Slots, plan_slots, slots_of
 from alvh.core.hedge.solver import Demand, solve
 from alvh.core.hedge.units import UnitBoard, UnitTable, unit_table
 
-__all__ = ["Sizing", "SizingInputs", "SizingParameters", "size"]
+__all__ = ["Glance", "Sizing", "SizingInputs", "SizingParameters", "glance", "size"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """What a close asks of the hedge held, without the report of a sizing.
+
+    Attributes:
+        offset_held: offset at the design shock of what is held; 0 where nothing is lost.
+        offset_target: the same of the attainable whole-contract target.
+        cost_held: HC of what is held over the horizon, dollars.
+        cap: what it may be, dollars.
+    """
+
+    offset_held: float
+    offset_target: float
+    cost_held: float
+    cap: float
+
+    @property
+    def drift(self) -> float:
+        """How far the two offsets lie apart (TIMER_5)."""
+        return abs(self.offset_target - self.offset_held)
 
 
 def size(inputs: SizingInputs) -> Sizing:
@@ -30,6 +52,27 @@ def size(inputs: SizingInputs) -> Sizing:
     Raises:
         ValueError: two candidates for one leg, or a negative quantity held.
     """
+    return report(_work(inputs))
+
+
+def glance(inputs: SizingInputs) -> Glance:
+    """Return how far what is held lies from what should be, and what it costs.
+
+    Raises:
+        ValueError: as `size`.
+    """
+    worked = _work(inputs)
+    loss = float(worked.losses[DESIGN])
+    held, wanted = float(worked.gains(worked.held)[DESIGN]), float(worked.gains(worked.wanted)[DESIGN])
+    return Glance(
+        offset_held=held / loss if loss > 0.0 else 0.0,
+        offset_target=wanted / loss if loss > 0.0 else 0.0,
+        cost_held=worked.gross_cost(worked.held),
+        cap=worked.budget.gross_cap + worked.budget.small_caps,
+    )
+
+
+def _work(inputs: SizingInputs) -> Worked:
     parameters, market = inputs.parameters, inputs.market
     exposure = exposure_of(inputs)
     plan = plan_slots(inputs.candidates, inputs.held)
@@ -49,18 +92,16 @@ def size(inputs: SizingInputs) -> Sizing:
         slots = replace(slots, refund=np.zeros_like(slots.refund))
     sleeves = _sleeves(inputs, exposure, budget, guards, slots, held)
     targets = _targets(inputs.target, plan, table, sleeves)
-    return report(
-        Worked(
-            inputs=inputs,
-            exposure=exposure,
-            budget=budget,
-            board=board,
-            table=table,
-            plan=plan,
-            guards=guards,
-            sleeves=sleeves,
-            targets=targets,
-        )
+    return Worked(
+        inputs=inputs,
+        exposure=exposure,
+        budget=budget,
+        board=board,
+        table=table,
+        plan=plan,
+        guards=guards,
+        sleeves=sleeves,
+        targets=targets,
     )
 
 
