@@ -8,6 +8,7 @@ from typing import Any, Final
 from alvh.core.announce import Decision, in_order
 from alvh.core.events import Answer
 from alvh.core.hedge import bookkeeping, lot_rules
+from alvh.core.hedge.book import SmallCaps
 from alvh.core.hedge.bookkeeping import Marks, marks_of
 from alvh.core.hedge.condor_actions import DefenceLine, defence_line
 from alvh.core.hedge.discipline import Discipline
@@ -19,7 +20,7 @@ from alvh.core.hedge.phase_targets import PhaseTarget, TargetParameters, phase_t
 from alvh.core.hedge.phases import Phase, PhaseParameters, PhaseState
 from alvh.core.hedge.program import CondorProgram
 from alvh.core.hedge.proposal import Proposal, proposed
-from alvh.core.hedge.sizing import Glance, Sizing, glance, size
+from alvh.core.hedge.sizing import Glance, Sizing, Worked, glance, glance_at_held, report, work
 from alvh.core.hedge.sizing_desk import (
     Change,
     Fees,
@@ -41,6 +42,9 @@ DRIFT_BAND: Final = 0.05
 QUIET_REASONS: Final = frozenset({"DEFENCE", "LIQ"})
 """Reasons that, alone, change nothing of the hedge."""
 
+NO_PURCHASES: Final = frozenset({"DEFENCE", "LIQ", "CAP"})
+"""Reasons that, alone, only take away: they are no rebalance (interfaces, section 4)."""
+
 PROPOSALS_KEPT: Final = 50
 """Adjustments whose changes are remembered until somebody says they were executed: months of them."""
 
@@ -59,7 +63,8 @@ class Look:
         fields: of the message.
         marks: of everything held.
         lines: defence lines by condor.
-        question, seen: what a sizing is asked, and a first glance at it; None where nothing can be sized.
+        small_caps, small_cap_rows: held, as sizing sees them and by symbol, shares, price.
+        question, worked, seen: what a sizing is asked, worked out, and a first glance at it; None where nothing can be sized.
         leaving: lots that are to go, and the rule.
     """
 
@@ -76,7 +81,10 @@ class Look:
     fields: dict[str, Any] = field(default_factory=dict)
     marks: Marks = field(default_factory=lambda: Marks(condors={}, sleeve={}))
     lines: dict[str, DefenceLine] = field(default_factory=dict)
+    small_caps: SmallCaps | None = None
+    small_cap_rows: list[tuple[str, float, float]] = field(default_factory=list)
     question: Question | None = None
+    worked: Worked | None = None
     seen: Glance | None = None
     leaving: dict[str, str] = field(default_factory=dict)
 
@@ -122,7 +130,7 @@ class HedgeDesk:
             self._update_book(look, hedge)
             self._move_phase(look, state)
         look.marks = marks_of(look.holdings, look.snapshot)
-        self._glance(look)
+        self._glance(look, state)
         if situation.is_close:
             self._watch(look, state)
         reasons = in_order(look.reasons)
@@ -197,28 +205,35 @@ class HedgeDesk:
     def _target(self, look: Look) -> PhaseTarget:
         return phase_target(look.phase, look.situation.book.spread.a, self._targets)
 
-    def _glance(self, look: Look) -> None:
-        """Ask what the hedge should be, and see how far what is held lies from it."""
+    def _glance(self, look: Look, state: PortfolioState) -> None:
+        """See what is held; and where a message is due or the soft timer has run, ask what should be."""
         small, rows = small_caps_of(self._portfolio, look.situation, self._methodology["beta"]["prior_mean"])
-        look.fields["_small_caps"] = rows
+        look.small_caps, look.small_cap_rows = small, rows
         if not look.snapshot.nodes:
             return
         now = lot_rules.circumstances(look.situation, look.phase.phase)
-        target, cost = self._target(look), look.holdings.sleeve.cost_of_book(look.marks.sleeve)
+        look.leaving = lot_rules.leaving(look.holdings, look.snapshot, now, look.phase.phase)
+        is_due = bool(look.reasons or look.leaving) or state.sessions >= self._methodology["timer"]["soft"]
+        if is_due:
+            look.question = self._question(look)
+            look.worked = work(look.question.inputs)
+            look.seen = glance(look.worked)
+        elif look.situation.is_close:
+            look.seen = glance_at_held(self._question(look, with_candidates=False).inputs)
 
-        def question() -> Question:
-            return ask(
-                look.situation, look.snapshot, look.holdings, target, self._sizes, small_caps=small, fees=self._fees,
-                cost_to_date=cost, leaving=look.leaving,
-            )  # fmt: skip
-
-        look.question = question()
-        look.leaving = lot_rules.leaving(
-            look.holdings, look.snapshot, now, look.phase.phase, look.question.choices
+    def _question(self, look: Look, *, with_candidates: bool = True) -> Question:
+        return ask(
+            look.situation,
+            look.snapshot,
+            look.holdings,
+            self._target(look),
+            self._sizes,
+            small_caps=look.small_caps,
+            fees=self._fees,
+            cost_to_date=look.holdings.sleeve.cost_of_book(look.marks.sleeve),
+            leaving=look.leaving,
+            with_candidates=with_candidates,
         )
-        if look.leaving:
-            look.question = question()
-        look.seen = glance(look.question.inputs)
 
     def _watch(self, look: Look, state: PortfolioState) -> None:
         """Add the reasons that come from what is held: TIMER_5, ROLL, HARVEST, CAP, DEFENCE."""
@@ -272,12 +287,16 @@ class HedgeDesk:
         return proposal
 
     def _sized(self, look: Look, reasons: tuple[str, ...]) -> tuple[Sizing | None, list[Change]]:
-        if look.question is None:
+        if look.seen is None:
             return None, []
-        sizing = size(look.question.inputs)
+        if look.question is None:
+            look.question = self._question(look)
+        sizing = report(look.worked or work(look.question.inputs))
         if not look.snapshot.is_fresh or QUIET_REASONS.issuperset(reasons):
             return sizing, []
         changes = changes_of(sizing, look.holdings, look.snapshot)
+        if NO_PURCHASES.issuperset(reasons):
+            changes = [change for change in changes if change.units < 0]
         if "HARVEST" in reasons:
             changes += self._harvest(look, sizing)
         return sizing, changes

@@ -1,12 +1,12 @@
 """What the lots held ask for at a close: which are to be rolled or closed, which have multiplied, which have aged."""
 
-from collections.abc import Mapping
 from dataclasses import replace
+from math import inf
 
-from alvh.core.hedge.contracts import LegChoice
 from alvh.core.hedge.harvest import Circumstances, HeldLeg, due, rearmed
 from alvh.core.hedge.holdings import Holdings, Lot
 from alvh.core.hedge.phases import Phase
+from alvh.core.hedge.selection import choose_leg
 from alvh.core.hedge.snapshot import Snapshot
 from alvh.core.signals.term_structure import basis_and_roll
 from alvh.core.situation import Situation
@@ -59,9 +59,7 @@ def age(holdings: Holdings, snapshot: Snapshot) -> list[str]:
     return notes
 
 
-def leaving(
-    holdings: Holdings, snapshot: Snapshot, now: Circumstances, phase: Phase, choices: Mapping[str, LegChoice]
-) -> dict[str, str]:
+def leaving(holdings: Holdings, snapshot: Snapshot, now: Circumstances, phase: Phase) -> dict[str, str]:
     """Return the lots that are to go whatever the target: their symbols joined by spaces, and the rule.
 
     A phase that adds nothing rolls nothing. A roll into the very contracts held is none.
@@ -73,11 +71,16 @@ def leaving(
         rule = due(_seen(lot, snapshot), now)
         if rule is None or rule.action not in ("ROLL", "ROLL_UP", "CLOSE"):
             continue
-        choice = choices.get(lot.leg)
-        if choice is not None and tuple(part.symbol for part in choice.contracts) == lot.symbols:
+        if rule.action != "CLOSE" and _chosen(lot, snapshot) == lot.symbols:
             continue
         found[" ".join(lot.symbols)] = f"{rule.action}: {rule.rule}"
     return found
+
+
+def _chosen(lot: Lot, snapshot: Snapshot) -> tuple[str, ...]:
+    """The contracts this leg would be made of today."""
+    choice = choose_leg(lot.leg, snapshot.selection((inf, inf)), snapshot.rules)
+    return tuple(part.symbol for part in choice.contracts)
 
 
 def _seen(lot: Lot, snapshot: Snapshot) -> HeldLeg:

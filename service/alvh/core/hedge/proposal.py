@@ -34,6 +34,8 @@ from alvh.message_parts import (
 if TYPE_CHECKING:
     from alvh.core.hedge.desk import Look
 
+# What fires once per crossing is no rebalance where it stands alone; a note on the floor must not make it one.
+NO_REBALANCE = frozenset({"LIQ", "CAP", "DEFENCE"})
 _VOID_SPX = 0.03
 _VOID_VIX = 3.0
 
@@ -82,7 +84,7 @@ def proposed(
         reasons: known so far.
     """
     fields: dict[str, Any] = {**market_fields(look), **_book_fields(look)}
-    small = None if look.question is None else look.question.inputs.small_caps
+    small = look.small_caps
     if look.fields.get("edr") is not None:
         fields["edr"] = EdrPart(**look.fields.pop("edr"))
     if sizing is None:
@@ -91,7 +93,7 @@ def proposed(
                         lines=("No VIX futures curve: the hedge cannot be sized; hold what is held.",))  # fmt: skip
     choices = {} if look.question is None else look.question.choices
     said = list(reasons)
-    if sizing.infeasible_floor:
+    if sizing.infeasible_floor and not NO_REBALANCE.issuperset(said):
         said.append("INFEASIBLE_FLOOR")
     refused = [leg for leg, choice in choices.items() if not choice.passed]
     if look.snapshot.pricing == "quotes" and refused and target.adds_allowed:
@@ -153,7 +155,7 @@ def market_fields(look: "Look") -> dict[str, Any]:
 
 
 def _book_fields(look: "Look") -> dict[str, Any]:
-    rows = look.fields.pop("_small_caps", [])
+    rows = look.small_cap_rows
     fields: dict[str, Any] = {"condors": book_condors(look.holdings, look.snapshot)}
     if rows:
         fields["smallcap"] = small_cap_part(rows, look.situation)

@@ -12,6 +12,7 @@ from alvh.core.hedge.outcome import Sizing
 from alvh.core.hedge.phase_targets import PhaseTarget
 from alvh.core.hedge.selection import choose_leg
 from alvh.core.hedge.sizing_inputs import SizingInputs, SizingParameters
+from alvh.core.hedge.sizing_report import FLOOR_PHASES
 from alvh.core.hedge.snapshot import Snapshot
 from alvh.core.signals.term_structure import basis_and_roll
 from alvh.core.situation import Situation
@@ -79,6 +80,7 @@ def ask(
     fees: Fees,
     cost_to_date: float,
     leaving: Mapping[str, str],
+    with_candidates: bool = True,
 ) -> Question:
     """Return what to ask of a sizing.
 
@@ -92,11 +94,9 @@ def ask(
         fees: per contract.
         cost_to_date: hedge cost of this condor's life, dollars.
         leaving: symbols of lots that are to go whatever the target, joined by spaces, and the rule that says so.
+        with_candidates: whether legs are chosen to buy; otherwise what is held is looked at alone.
     """
-    bands = parameters.bands
-    selection = snapshot.selection((bands.bands[1], bands.block_above))
-    wanted = [leg for leg in LEGS if target.weights.get(leg) or (leg in ("L1b", "L2") and target.weights)]
-    choices = {leg: choose_leg(leg, selection, snapshot.rules) for leg in wanted} if target.adds_allowed else {}
+    choices = _choices(snapshot, target, parameters) if with_candidates and target.adds_allowed else {}
     stopped = {lot.leg for lot in holdings.lots if leaving.get(" ".join(lot.symbols), "").startswith("CLOSE")}
     units = {leg: choice.unit(fees.for_leg(leg)) for leg, choice in choices.items() if leg not in stopped}
     close = situation.book.newest
@@ -119,6 +119,15 @@ def ask(
         rv20=None if realised is None else realised / 100.0,
     )
     return Question(inputs=inputs, choices=choices)
+
+
+def _choices(snapshot: Snapshot, target: PhaseTarget, parameters: SizingParameters) -> dict[str, LegChoice]:
+    """The legs of the phase's mix; from INITIAL on those too that a tilt of it may turn to (4.8)."""
+    bands = parameters.bands
+    selection = snapshot.selection((bands.bands[1], bands.block_above))
+    may_tilt = target.phase in FLOOR_PHASES
+    wanted = [leg for leg in LEGS if target.weights.get(leg) or (may_tilt and leg in ("L1b", "L2"))]
+    return {leg: choose_leg(leg, selection, snapshot.rules) for leg in wanted}
 
 
 def small_caps_of(

@@ -92,6 +92,7 @@ class Snapshot:
         quoted = self._quoted("VIX")
         self.pricing = "model" if quoted is None else "quotes"
         self._vix_chain = quoted
+        self._calls: dict[tuple[date, float], CallQuote] = {}
         self.market = self._market()
 
     def _quoted(self, underlying: str) -> Chain | None:
@@ -163,6 +164,12 @@ class Snapshot:
 
     def call(self, expiry: date, strike: float) -> CallQuote:
         """Return a VIX call, from the quoted chain where it is listed there, else from the model."""
+        key = (expiry, strike)
+        if key not in self._calls:
+            self._calls[key] = self._call(expiry, strike)
+        return self._calls[key]
+
+    def _call(self, expiry: date, strike: float) -> CallQuote:
         if self.pricing == "quotes":
             for part in self.vix_chain.slices:
                 at = part.calls.index_of(strike) if part.expiry == expiry else None
