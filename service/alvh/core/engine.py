@@ -11,8 +11,8 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any, Final
 
+from alvh.core.announce import Cause, Decision, Origin, adjustment, signals_message
 from alvh.core.answers import expect, refusal, take
-from alvh.core.announce import Cause, Decision, Origin, adjustment, in_order, signals_message
 from alvh.core.codec import decode, encode
 from alvh.core.effects import Effect, Publish, Refused, Wake
 from alvh.core.evaluation import Evaluation
@@ -155,7 +155,7 @@ class Engine:
                     return
 
     def _next_close(self) -> Wake:
-        assert self._calendar is not None  # noqa: S101 - only asked behind a close, which needs a calendar
+        assert self._calendar is not None
         after = self._calendar.close_of(self._session) if self._session else 0
         session = self._calendar.next_close_after(after)
         delay = round(self._document["close_delay_s"] * NS_PER_SECOND)
@@ -165,8 +165,8 @@ class Engine:
 
     def _decide(self, rank: int, ts_event: int, triggers: Sequence[str], *, is_close: bool) -> Sequence[Effect]:
         """Ask a portfolio's desk, and say what it decided."""
-        assert self._calendar is not None  # noqa: S101 - no trigger fires before there is a calendar
-        assert self._session is not None  # noqa: S101 - nor before the first close
+        assert self._calendar is not None
+        assert self._session is not None
         moves = self.moves(rank)
         situation = Situation(
             ts_event=ts_event,
@@ -188,7 +188,7 @@ class Engine:
 
     def _announce(self, rank: int, ts_event: int, moves: Sequence[Move], decision: Decision) -> Sequence[Publish]:
         """Number a decision, make it a rebalance unless its reasons forbid it, and put it into words."""
-        assert self._session is not None  # noqa: S101 - nothing is decided before the first close
+        assert self._session is not None
         state = self._portfolios.states[rank]
         sessions = state.sessions
         if not NO_REBALANCE.issuperset(decision.reasons):
@@ -234,7 +234,7 @@ class Engine:
 
     @property
     def _document(self) -> Mapping[str, Any]:
-        assert self._configuration is not None  # noqa: S101 - the log begins with a configuration
+        assert self._configuration is not None
         return self._configuration.document
 
     def _on_calendar(self, event: Calendar) -> Sequence[Effect]:
@@ -291,7 +291,7 @@ class Engine:
         if refusal is not None:
             return (Refused(subject="answer", reason="refused", detail=refusal),)
         rank = self._portfolios.rank_of(event.portfolio)
-        assert rank is not None  # noqa: S101 - an answer to an unknown portfolio is refused
+        assert rank is not None
         state = self._portfolios.states[rank]
         take(state, event)
         self._portfolios.desks[rank].answered(state, event)

@@ -1,6 +1,6 @@
 """All portfolios of an instance: their anchors, timers and desks, and the watched indices they share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
 

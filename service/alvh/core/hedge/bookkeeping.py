@@ -1,4 +1,4 @@
-"""What happens to a book at a close before anything is decided: condors named, settled and sold, legs settled, marks."""
+"""What happens to a book at a close before anything is decided: condors named, sold and settled, legs settled, marks."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -102,7 +102,8 @@ def adopt_legs(holdings: Holdings, legs: Sequence[Mapping[str, Any]], snapshot: 
         lot = replace(lot, entry_price=net)
         prices = [snapshot.mark(part.expiry, part.strike) for part in lot.parts]
         # The first contract carries what the net price differs from today's marks by.
-        prices[0] += (net - sum(p.ratio * price for p, price in zip(lot.parts, prices, strict=True))) / lot.parts[0].ratio
+        marked = sum(part.ratio * price for part, price in zip(lot.parts, prices, strict=True))
+        prices[0] += (net - marked) / lot.parts[0].ratio
         book_units(holdings.sleeve, lot.lines, lot.quantity, prices, fee_usd=0.0, session=snapshot.session)
         holdings.put(lot)
     return notes
@@ -208,7 +209,8 @@ def sell_program(
     if not is_due(last, snapshot.session) or not snapshot.is_fresh_for_condors:
         return None, []
     if snapshot.spx_chain is not None:
-        chosen = choose_condor(program, snapshot.spx_chain, snapshot.rules.liquidity, quote_age_s=snapshot.age_of("SPX"))
+        age = snapshot.age_of("SPX")
+        chosen = choose_condor(program, snapshot.spx_chain, snapshot.rules.liquidity, quote_age_s=age)
     else:
         chosen = model_condor(program, snapshot.market.spx_smile, snapshot.terms)
     if not isinstance(chosen, ChosenCondor):

@@ -1,7 +1,7 @@
-"""The desk of `hedge: alvh`: at each close the book is brought up to date, the phase moves, and a message may follow."""
+"""The desk of `hedge: alvh`: at each close the book is brought up to date, the phase moves, a message may follow."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Final
 
@@ -33,6 +33,7 @@ from alvh.core.hedge.sizing_desk import (
 )
 from alvh.core.hedge.sizing_inputs import SizingParameters
 from alvh.core.hedge.snapshot import Snapshot
+from alvh.core.hedge.surface import Smile
 from alvh.core.portfolio import PortfolioState
 from alvh.core.situation import Situation
 
@@ -54,6 +55,7 @@ class Look:
     """One decision while it is being made.
 
     Attributes:
+        a: addition of S10 as a person gave it; None takes the signal's.
         situation, snapshot, holdings: what it sees and what is held.
         phase: where the machine stands behind it.
         reasons, notes: collected so far.
@@ -77,6 +79,7 @@ class Look:
     ladder: Mapping[str, float]
     was_tight: bool
     tight: bool = False
+    a: float | None = None
     notes: list[str] = field(default_factory=list)
     fields: dict[str, Any] = field(default_factory=dict)
     marks: Marks = field(default_factory=lambda: Marks(condors={}, sleeve={}))
@@ -87,6 +90,28 @@ class Look:
     worked: Worked | None = None
     seen: Glance | None = None
     leaving: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What signals and the machine would have said, told by a person: for a sizing by itself.
+
+    Attributes:
+        phase: where the machine stands.
+        a: addition of S10, ratio.
+        beta_star, beta_stress: of the small caps (S11, S12).
+        rv20: realised volatility of SPX, decimal; None where it is not known.
+        vix_momentum: `vM`.
+        spx_smile: of SPX options; None takes the model's.
+    """
+
+    phase: PhaseState
+    a: float
+    beta_star: float
+    beta_stress: float
+    rv20: float | None
+    vix_momentum: bool
+    spx_smile: Smile | None
 
 
 class HedgeDesk:
@@ -164,6 +189,40 @@ class HedgeDesk:
             target=proposal.target,
         )
 
+    def size_once(self, state: PortfolioState, situation: Situation, given: Given) -> Decision:
+        """Return what this portfolio would be told in one market, its configured legs held; nothing is executed."""
+        look = Look(
+            situation=situation,
+            snapshot=Snapshot(situation, self._methodology, spx_smile=given.spx_smile),
+            holdings=Holdings(),
+            phase=given.phase,
+            reasons=list(situation.triggers),
+            fees=self._fees,
+            ladder=dict(self._targets.ladder),
+            was_tight=False,
+            a=given.a,
+        )
+        look.notes += bookkeeping.adopt_legs(look.holdings, self._portfolio["legs"], look.snapshot)
+        look.notes += bookkeeping.adopt(look.holdings, self._portfolio, look.snapshot)
+        look.marks = marks_of(look.holdings, look.snapshot)
+        small, look.small_cap_rows = small_caps_of(self._portfolio, situation, given.beta_star)
+        if small is not None:
+            stress = max(given.beta_stress, given.beta_star)
+            look.small_caps = replace(small, beta_star=given.beta_star, beta_stress=stress)
+        question = self._question(look)
+        inputs = replace(
+            question.inputs, cost_to_date_usd=None, rv20=given.rv20, vix_momentum=given.vix_momentum
+        )
+        look.question = replace(question, inputs=inputs)
+        look.worked = work(inputs)
+        look.seen = glance(look.worked)
+        look.lines = self._lines(look)
+        reasons = in_order(look.reasons)
+        sizing, changes = self._sized(look, reasons)
+        proposal = proposed(look, sizing, changes, self._target(look), self._portfolio, self._methodology, reasons)
+        state.phase, state.held = str(given.phase.phase), given.phase.held
+        return self._decision(look, state, state.phase, proposal)
+
     # The book at a close
 
     def _update_book(self, look: Look, hedge: dict[str, Any]) -> None:
@@ -203,7 +262,8 @@ class HedgeDesk:
     # What the hedge asks for
 
     def _target(self, look: Look) -> PhaseTarget:
-        return phase_target(look.phase, look.situation.book.spread.a, self._targets)
+        a = look.situation.book.spread.a if look.a is None else look.a
+        return phase_target(look.phase, a, self._targets)
 
     def _glance(self, look: Look, state: PortfolioState) -> None:
         """See what is held; and where a message is due or the soft timer has run, ask what should be."""

@@ -9,7 +9,6 @@ from alvh.core.hedge.book import Condor
 from alvh.core.hedge.bookings import Line
 from alvh.core.hedge.ledger import Contract, Ledger
 
-
 Terms = tuple[tuple[date, float | None, int], ...]
 """What one unit is made of, whatever the class: (expiry, strike, ratio) of each part."""
 

@@ -252,7 +252,7 @@ def _condor_actions(look: "Look", sizing: Sizing, target: PhaseTarget) -> list[A
     book = look.situation.book
     macro, since = book.macro_prints, book.small_caps.sessions_since_break
     weak = macro.sessions_since_weak
-    is_weak = weak is not None and weak <= 2  # noqa: PLR2004 - sessions (3.7)
+    is_weak = weak is not None and weak <= 2
     found: list[Action] = []
     for held in look.holdings.condors:
         line = look.lines.get(held.key)
@@ -266,7 +266,7 @@ def _condor_actions(look: "Look", sizing: Sizing, target: PhaseTarget) -> list[A
             pcf_contracts=book.fundamentals.is_contracting is True,
             pe_compresses=book.fundamentals.is_compressing is True,
             weak_print=is_weak,
-            average_broken=since is not None and since <= 2,  # noqa: PLR2004 - sessions (3.7)
+            average_broken=since is not None and since <= 2,
             infeasible_floor=sizing.infeasible_floor,
             second_engine=sizing.second_engine is True,
         )

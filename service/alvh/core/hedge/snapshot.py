@@ -62,16 +62,19 @@ class Snapshot:
         faults: what is missing, for the message.
     """
 
-    def __init__(self, situation: Situation, methodology: Mapping[str, Any]) -> None:
+    def __init__(
+        self, situation: Situation, methodology: Mapping[str, Any], *, spx_smile: Smile | None = None
+    ) -> None:
         """Read the situation.
 
         Args:
             situation: SPX and VIX must have been seen.
             methodology: of the portfolio.
+            spx_smile: of SPX options of expiries without a chain; None takes the model's.
         """
         board, self.session = situation.board, _today(situation)
         spx, vix = board.price("SPX"), board.price("VIX")
-        assert spx is not None and vix is not None  # noqa: S101, PT018 - `needs` waits for both
+        assert spx is not None and vix is not None  # noqa: PT018 - `needs` waits for both
         self._situation = situation
         self._beta_30 = float(methodology["scenario"]["beta_v30"])
         self.rules = SelectionRules.from_methodology(methodology, calendar_before(situation.calendar))
@@ -80,6 +83,7 @@ class Snapshot:
         self.is_fresh = not self.faults
         self.surface: VixSurface = vix_model_surface(board.price("VVIX"))
         self._spx, self._vix = spx, vix
+        self._smile = spx_smile or spx_model_smile(vix)
         self.terms = ChainTerms(
             session=self.session,
             spot=spx,
@@ -137,7 +141,7 @@ class Snapshot:
             ),
             rate=rates["r"],
             dividend=rates["q"],
-            spx_smile=spx_model_smile(self._vix),
+            spx_smile=self._smile,
             expiry_smiles=_smiles(self.spx_chain, self._spx),
             iwm=board.price("IWM"),
             rvx=rvx,
