@@ -1,4 +1,4 @@
-"""Nine years of a condor program in paper mode: no gap in the sequence, and books that an independent ledger confirms."""
+"""Nine years of a condor program in paper mode: no gap in the sequence, books that an independent ledger confirms."""
 
 import csv
 import json

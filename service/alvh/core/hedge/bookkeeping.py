@@ -1,4 +1,4 @@
-"""What happens to a book at a close before anything is decided: condors named, sold and settled, legs settled, marks."""
+"""What happens to a book at a close before a decision: condors named, sold and settled, legs settled, marks."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -167,7 +167,8 @@ def _condor_row(held: HeldCondor) -> list[Any]:
 
 
 def _condor(row: list[Any]) -> HeldCondor:
-    key, long_put, short_put, short_call, long_call, quantity, credit, days, name, expiry, at_entry, opened, program = row
+    key, long_put, short_put, short_call, long_call, quantity, credit, *rest = row
+    days, name, expiry, at_entry, opened, program = rest
     return HeldCondor(
         key=key,
         condor=Condor(

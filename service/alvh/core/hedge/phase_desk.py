@@ -1,4 +1,4 @@
-"""The phase of one portfolio's hedge at a session close: from signals to the machine's inputs, one step, its reasons."""
+"""The phase of one portfolio's hedge at a close: from signals to the machine's inputs, one step, its reasons."""
 
 from dataclasses import dataclass
 

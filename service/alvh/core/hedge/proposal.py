@@ -15,7 +15,7 @@ from alvh.core.hedge.outcome import Sizing
 from alvh.core.hedge.phase_targets import PhaseTarget
 from alvh.core.hedge.protocols import protocol
 from alvh.core.hedge.put_words import iwm_puts
-from alvh.core.hedge.sizing_desk import Change
+from alvh.core.hedge.sizing_desk import Change, refusal_of
 from alvh.core.hedge.symbols import cfe_symbol
 from alvh.message_parts import (
     Action,
@@ -95,14 +95,14 @@ def proposed(
     said = list(reasons)
     if sizing.infeasible_floor and not NO_REBALANCE.issuperset(said):
         said.append("INFEASIBLE_FLOOR")
-    refused = [leg for leg, choice in choices.items() if not choice.passed]
+    refused = [leg for leg, choice in choices.items() if refusal_of(choice)]
     if look.snapshot.pricing == "quotes" and refused and target.adds_allowed:
         said.append("LIQ")
-    condor_actions = _condor_actions(look, sizing, target)
+    condor_actions = _condor_actions(look, sizing)
     flat = [action for change in changes for action in action_of(change, look, _verb(change, changes, reasons))]
     flat += condor_actions
     final = in_order(said)
-    fields |= sizing_fields(sizing, target, methodology)
+    fields |= sizing_fields(sizing, target)
     fields |= {
         "actions": flat,
         "packages": [package_of(change, look, number) for number, change in enumerate(changes, start=1)],
@@ -162,7 +162,7 @@ def _book_fields(look: "Look") -> dict[str, Any]:
     return fields
 
 
-def sizing_fields(sizing: Sizing, target: PhaseTarget, methodology: Mapping[str, Any]) -> dict[str, Any]:
+def sizing_fields(sizing: Sizing, target: PhaseTarget) -> dict[str, Any]:
     """Return the numbers of a sizing by the names of the message."""
     deltas, base = sizing.deltas, sizing.baseline
     return {
@@ -244,10 +244,14 @@ def _protocols(sizing: Sizing, changes: Sequence[Change], look: "Look") -> list[
 
 
 def _liquidity(choices: Mapping[str, LegChoice]) -> list[LiquidityCheck]:
-    return [LiquidityCheck(leg=leg, passed=choice.passed, reason=choice.reason) for leg, choice in choices.items()]
+    refusals = {leg: refusal_of(choice) for leg, choice in choices.items()}
+    return [
+        LiquidityCheck(leg=leg, passed=not refusals[leg], reason=refusals[leg] or choice.reason)
+        for leg, choice in choices.items()
+    ]
 
 
-def _condor_actions(look: "Look", sizing: Sizing, target: PhaseTarget) -> list[Action]:
+def _condor_actions(look: "Look", sizing: Sizing) -> list[Action]:
     """Return what the condors should do (3.7), each action once for each condor it is due for."""
     book = look.situation.book
     macro, since = book.macro_prints, book.small_caps.sessions_since_break

@@ -22,7 +22,8 @@ from alvh.core.hedge.solver import Demand, solve
 from alvh.core.hedge.units import UnitBoard, UnitTable, unit_table
 
 __all__ = [
-    "Glance", "Sizing", "SizingInputs", "SizingParameters", "Worked", "glance", "glance_at_held", "report", "size", "work",
+    "Glance", "Sizing", "SizingInputs", "SizingParameters", "Worked", "glance", "glance_at_held", "report", "size",
+    "work",
 ]  # fmt: skip
 
 

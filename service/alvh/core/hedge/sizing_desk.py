@@ -69,7 +69,7 @@ class Question:
     choices: Mapping[str, LegChoice]
 
 
-def ask(
+def ask(  # noqa: PLR0913 - a sizing depends on all of these, and they come from four places
     situation: Situation,
     snapshot: Snapshot,
     holdings: Holdings,
@@ -113,12 +113,21 @@ def ask(
         held=tuple(held),
         parameters=parameters,
         cost_to_date_usd=cost_to_date,
-        refused=tuple((leg, choice.reason) for leg, choice in choices.items() if units.get(leg) is None),
+        refused=tuple((leg, refusal_of(choice)) for leg, choice in choices.items() if units.get(leg) is None),
         daily_roll=None if close is None else basis_and_roll(close)[1],
         vix_momentum=situation.book.flags.v_m is True,
         rv20=None if realised is None else realised / 100.0,
     )
     return Question(inputs=inputs, choices=choices)
+
+
+def refusal_of(choice: LegChoice) -> str:
+    """Return why a leg cannot be bought as sizing values it; empty where it can."""
+    if not choice.passed:
+        return choice.reason
+    if choice.unit() is None:
+        return f"{choice.rejected[0] if choice.rejected else choice.reason}; only as {choice.fallback}"
+    return ""
 
 
 def _choices(snapshot: Snapshot, target: PhaseTarget, parameters: SizingParameters) -> dict[str, LegChoice]:
@@ -179,7 +188,9 @@ def lot_of(unit: HedgeUnit, leg: str, units: int, snapshot: Snapshot) -> Lot:
         assert part.expiry is not None
         strike = getattr(part, "strike", None)
         name = part.symbol[:6].strip() if strike is not None else "VXM"
-        parts.append(LotPart(symbol=part.symbol, trading_class=name, strike=strike, expiry=part.expiry, ratio=part.ratio))
+        parts.append(
+            LotPart(symbol=part.symbol, trading_class=name, strike=strike, expiry=part.expiry, ratio=part.ratio)
+        )
     prices = touch(unit, buying=True)
     extrinsic = None
     if unit.calls:
