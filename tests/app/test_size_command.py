@@ -47,6 +47,9 @@ def test_vector_a_to_the_printed_digits(capsys: pytest.CaptureFixture[str]) -> N
         "feasibility_r": 1.2289, "wacc_p": 5.2014, "irr_gross": 2.6398, "irr_net": 1.4585, "irr_drag": 1.1813,
     }  # fmt: skip
     assert {name: round(data[name], 4) for name in ratios} == ratios
+    theta = next(signal for signal in data["signals"] if signal["id"] == "S33")
+    assert (round(theta["value"], 4), round(theta["parts"]["efficiency"], 5)) == (0.9987, 0.02853)
+    assert theta["state"] == "closed"
     assert data["pricing"] == "quotes"
     assert data["executable"] is False
     assert len(data["text"].splitlines()) <= 15

@@ -38,6 +38,7 @@ class Decision:
         fields: further fields of HedgeAdjustment by name.
         legs: contracts wanted.
         target: further fields of HedgeTarget by name.
+        signals: of the portfolio's own book, beside those of the market.
     """
 
     reasons: tuple[str, ...]
@@ -48,6 +49,7 @@ class Decision:
     fields: Mapping[str, Any] = field(default_factory=dict)
     legs: tuple[TargetLeg, ...] = ()
     target: Mapping[str, Any] = field(default_factory=dict)
+    signals: tuple[Signal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +138,7 @@ def adjustment(origin: Origin, portfolio: str, cause: Cause, decision: Decision)
     event_id = f"{portfolio}-{cause.sequence:020d}-{cause.ts_event}"
     asof = cause.session.isoformat() if cause.session else ""
     fields: dict[str, Any] = {"pricing": "none", "executable": False, **decision.fields}
+    signals = sorted((*cause.signals, *decision.signals), key=lambda signal: signal.id)
     market = {name.lower(): cause.prices.get(name) for name in ("SPX", "RUT", "IWM", "VIX", "RVX")}
     adjusted = HedgeAdjustment(
         event_id=event_id,
@@ -159,8 +162,8 @@ def adjustment(origin: Origin, portfolio: str, cause: Cause, decision: Decision)
         held=decision.held,
         sessions_since_rebalance=cause.sessions,
         moves=list(cause.moves),
-        signals=[signal_part(signal, cause.session) for signal in cause.signals],
-        missing=[signal.id for signal in cause.signals if signal.quality == "missing"],
+        signals=[signal_part(signal, cause.session) for signal in signals],
+        missing=[signal.id for signal in signals if signal.quality == "missing"],
         **{**market, **fields},
     )
     target = HedgeTarget(

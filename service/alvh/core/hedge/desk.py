@@ -18,6 +18,7 @@ from alvh.core.hedge.holdings import Holdings
 from alvh.core.hedge.phase_desk import PhaseNews, booleans, phase_inputs, spread_state, step_phase
 from alvh.core.hedge.phase_targets import PhaseTarget, TargetParameters, phase_target
 from alvh.core.hedge.phases import Phase, PhaseParameters, PhaseState
+from alvh.core.hedge.position_words import position_signals
 from alvh.core.hedge.program import CondorProgram
 from alvh.core.hedge.proposal import Proposal, proposed
 from alvh.core.hedge.sizing import Glance, Sizing, Worked, glance, glance_at_held, report, work
@@ -34,7 +35,9 @@ from alvh.core.hedge.sizing_desk import (
 from alvh.core.hedge.sizing_inputs import SizingParameters
 from alvh.core.hedge.snapshot import Snapshot
 from alvh.core.hedge.surface import Smile
+from alvh.core.hedge.theta import theta_windows
 from alvh.core.portfolio import PortfolioState
+from alvh.core.signals.position import ThetaWindow
 from alvh.core.situation import Situation
 
 DRIFT_BAND: Final = 0.05
@@ -64,9 +67,11 @@ class Look:
         was_tight, tight: whether the tightened defence line was in force before, and is behind it.
         fields: of the message.
         marks: of everything held.
-        lines: defence lines by condor.
+        lines: defence lines by condor (S41).
+        windows: theta windows by condor (S33).
         small_caps, small_cap_rows: held, as sizing sees them and by symbol, shares, price.
-        question, worked, seen: what a sizing is asked, worked out, and a first glance at it; None where nothing can be sized.
+        question, worked, seen, sizing: what a sizing is asked, worked out, a first glance at it, its report; None
+            where there is no VIX curve to size on.
         leaving: lots that are to go, and the rule.
     """
 
@@ -84,11 +89,13 @@ class Look:
     fields: dict[str, Any] = field(default_factory=dict)
     marks: Marks = field(default_factory=lambda: Marks(condors={}, sleeve={}))
     lines: dict[str, DefenceLine] = field(default_factory=dict)
+    windows: dict[str, ThetaWindow] = field(default_factory=dict)
     small_caps: SmallCaps | None = None
     small_cap_rows: list[tuple[str, float, float]] = field(default_factory=list)
     question: Question | None = None
     worked: Worked | None = None
     seen: Glance | None = None
+    sizing: Sizing | None = None
     leaving: dict[str, str] = field(default_factory=dict)
 
 
@@ -187,6 +194,7 @@ class HedgeDesk:
             fields=fields,
             legs=proposal.legs,
             target=proposal.target,
+            signals=position_signals(look, look.sizing, state.sessions, self._methodology["move3"]["threshold"]),
         )
 
     def size_once(self, state: PortfolioState, situation: Situation, given: Given) -> Decision:
@@ -217,6 +225,7 @@ class HedgeDesk:
         look.worked = work(inputs)
         look.seen = glance(look.worked)
         look.lines = self._lines(look)
+        look.windows = theta_windows(look.holdings, look.snapshot, situation.book)
         reasons = in_order(look.reasons)
         sizing, changes = self._sized(look, reasons)
         proposal = proposed(look, sizing, changes, self._target(look), self._portfolio, self._methodology, reasons)
@@ -299,6 +308,10 @@ class HedgeDesk:
         """Add the reasons that come from what is held: TIMER_5, ROLL, HARVEST, CAP, DEFENCE."""
         hedge = state.hedge
         timer = self._methodology["timer"]
+        look.windows = theta_windows(look.holdings, look.snapshot, look.situation.book)
+        is_open = any(window.is_open for window in look.windows.values())
+        if state.is_anchored and state.sessions >= timer["hard_in_ttheta"] and is_open:
+            look.reasons.append("TIMER_10")
         if any(rule.startswith("ROLL") for rule in look.leaving.values()):
             look.reasons.append("ROLL")
         if look.phase.phase is Phase.MONETISE:
@@ -351,7 +364,7 @@ class HedgeDesk:
             return None, []
         if look.question is None:
             look.question = self._question(look)
-        sizing = report(look.worked or work(look.question.inputs))
+        look.sizing = sizing = report(look.worked or work(look.question.inputs))
         if not look.snapshot.is_fresh or QUIET_REASONS.issuperset(reasons):
             return sizing, []
         changes = changes_of(sizing, look.holdings, look.snapshot)

@@ -14,6 +14,7 @@ from alvh.core.hedge.selection import choose_leg
 from alvh.core.hedge.sizing_inputs import SizingInputs, SizingParameters
 from alvh.core.hedge.sizing_report import FLOOR_PHASES
 from alvh.core.hedge.snapshot import Snapshot
+from alvh.core.hedge.symbols import cfe_root
 from alvh.core.signals.term_structure import basis_and_roll
 from alvh.core.situation import Situation
 
@@ -187,7 +188,7 @@ def lot_of(unit: HedgeUnit, leg: str, units: int, snapshot: Snapshot) -> Lot:
     for part in unit.calls or unit.futures:
         assert part.expiry is not None
         strike = getattr(part, "strike", None)
-        name = part.symbol[:6].strip() if strike is not None else "VXM"
+        name = part.symbol[:6].strip() if strike is not None else cfe_root(part.symbol) or "VXM"
         parts.append(
             LotPart(symbol=part.symbol, trading_class=name, strike=strike, expiry=part.expiry, ratio=part.ratio)
         )
