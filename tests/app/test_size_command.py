@@ -91,3 +91,23 @@ def test_the_schema_of_a_market_names_its_fields(capsys: pytest.CaptureFixture[s
     assert main(["schema", "market"]) == 0
     schema = json.loads(capsys.readouterr().out)
     assert {"spx", "vix", "vx", "vix_options", "phase"} <= set(schema["properties"])
+
+
+def test_vector_b_in_the_same_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    data = told(capsys, market=changed(MARKET, tmp_path, phase="CONFIRMED", a=0.15))
+    units = {action["leg"]: action["qty"] for action in data["actions"]}
+    assert units == {"L1": 4, "L1b": 6, "L2": 4, "L3a": 4, "L3b": 3}
+    assert round(data["hc_accrual"], 2) == 1597.92
+    assert round(data["offset6"], 4) == 0.5963
+    assert data["approvals_required"] == 2
+
+
+def test_vector_d_tilts_until_the_floor_is_feasible(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    condor = {
+        "expiry": "2026-01-26", "quantity": 4, "credit": 9.70, "short_put": 5700, "long_put": 5650,
+        "short_call": 6300, "long_call": 6350,
+    }  # fmt: skip
+    data = told(capsys, changed(PORTFOLIO, tmp_path, condors=[condor]))
+    assert (round(data["l6"], 2), round(data["l7"], 2)) == (2836.31, 3610.77)
+    assert round(data["feasibility_r"], 4) == 1.0037
+    assert "INFEASIBLE_FLOOR" not in data["reason_codes"]

@@ -53,3 +53,11 @@ def test_the_kill_switch_turns_it_off() -> None:
     (off,) = told(made, market(1))
     assert (off["reason_codes"], off["phase_after"]) == (["STATE"], "OFF")
     assert told(made, market(2)) == []
+
+
+def test_switched_over_without_a_vix_it_passes_triggers_on() -> None:
+    made = engine([{"id": "core", "hedge": "none"}])
+    told(made, market(0, vix=None))
+    made.handle(configuration([PORTFOLIO]))
+    found = told(made, [event for day in range(1, 11) for event in market(day, vix=None)])
+    assert [data["reason_codes"] for data in found] == [["TIMER_10"]]

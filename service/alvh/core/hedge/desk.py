@@ -148,6 +148,12 @@ class HedgeDesk:
     def decide(self, state: PortfolioState, situation: Situation) -> Decision:
         """Return what is to be said at a close, or at a quote that triggered."""
         hedge, before = state.hedge, state.phase
+        if any(situation.board.price(name) is None for name in ("SPX", "VIX")):
+            # Switched over from triggers alone in a market without the VIX: the triggers stand, nothing else can.
+            return Decision(
+                reasons=in_order(situation.triggers), phase_before=before, phase_after=before, held=state.held,
+                fields={"notes": ["VIX_missing"]},
+            )  # fmt: skip
         look = Look(
             situation=situation,
             snapshot=Snapshot(situation, self._methodology),
