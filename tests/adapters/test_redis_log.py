@@ -63,6 +63,18 @@ def scenario(url: str, act: Callable[[Log], Awaitable[None]]) -> None:
     asyncio.run(run())
 
 
+async def until_answered(act: Callable[[], Awaitable[object]]) -> None:
+    """Do it again while Redis is loading its data."""
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                await act()
+            except OutageError:
+                await asyncio.sleep(0.02)
+            else:
+                return
+
+
 async def all_events(log: Log, after_seq: int = 0) -> list[tuple[int, bytes]]:
     return [event async for event in log.journal.read(after_seq)]
 
@@ -182,8 +194,12 @@ def test_redis_that_lost_the_log_is_told(redis: RedisServer) -> None:
             await log.journal.recover()
         await log.link.call("DEL", KEYS.journal, KEYS.outbox, KEYS.checkpoint)
         await log.link.call("HSET", KEYS.meta, "tail", "0")
+        successor = RedisJournal(log.link, KEYS)
+        successor.lead(log.lease.epoch)  # it has no commits of its own to write again
         with pytest.raises(FencedError, match="ends at 0, ours at 3"):
-            await log.journal.commit(following)
+            await successor.commit(following)
+        with pytest.raises(FencedError, match="ends at 0, ours at 3"):
+            await successor.confirm(3)
         await log.link.call("FLUSHALL")
         with pytest.raises(FencedError, match="no log"):
             await log.journal.commit(following)
@@ -192,6 +208,92 @@ def test_redis_that_lost_the_log_is_told(redis: RedisServer) -> None:
         assert await log.lead() > 0
 
     scenario(redis.unix_url, act)
+
+
+def test_a_tail_that_a_failover_lost_is_written_again(redis: RedisServer) -> None:
+    """The replica that became the master lacks the last commits; the leader has them, and nobody notices."""
+
+    async def act(log: Log) -> None:
+        commits = [
+            COMMIT,
+            Commit(first_seq=4, events=[b"four"], messages=[message("4-1"), message("4-2", retained=True)]),
+            Commit(first_seq=5, events=[b"five", b"six"], messages=[], position="row 6", checkpoint=b"six"),
+            Commit(first_seq=7, events=[b"seven"], messages=[message("7-1")]),
+        ]
+        for commit in commits[:3]:
+            assert await log.journal.commit(commit) == []
+        whole = await all_events(log)
+        await _lose(log, 3)
+        assert [m.message_id for m in await log.journal.commit(commits[3])] == ["4-1", "4-2"]
+        assert await all_events(log) == [*whole, (7, b"seven")]
+        assert [m.message_id for m in await log.outbox.after("3-1", 9)] == ["4-1", "4-2", "7-1"]
+        await _lose(log, 4)
+        assert [m.message_id for m in await log.journal.confirm(7)] == ["7-1"]  # noticed without a commit too
+        assert await log.journal.confirm(7) == ()
+        found = await log.journal.recover()
+        assert (found.tail_seq, found.position, found.checkpoint_seq) == (7, "row 6", 3)
+
+    scenario(redis.unix_url, act)
+
+
+async def _lose(log: Log, tail: int) -> None:
+    """Cut the log behind `tail`, as the master's change would have."""
+    for key in (KEYS.journal, KEYS.outbox):
+        entries = await log.link.call("XRANGE", key, "-", "+")
+        await log.link.call("DEL", key)
+        for entry_id, fields in entries:
+            if int(entry_id.partition(b"-")[0]) <= tail:
+                words = [word for pair in fields.items() for word in pair]
+                await log.link.call("XADD", key, entry_id, *words)
+    await log.link.call("HSET", KEYS.meta, "tail", tail)
+    await log.link.call("HSET", KEYS.checkpoint, "seq", 3, "state", COMMIT.checkpoint or b"")
+
+
+def test_a_reader_notices_that_what_it_has_read_was_replaced(redis: RedisServer) -> None:
+    async def run() -> None:
+        leader, follower = Log(redis.unix_url), Log(redis.unix_url, "b:boot:1:1")
+        await leader.lead()
+        await leader.journal.commit(COMMIT)
+        assert len(await all_events(follower)) == 3
+        assert await all_events(follower, 3) == []
+        await _lose(leader, 2)
+        with pytest.raises(FencedError, match="event 3"):
+            await all_events(follower, 3)  # shorter than what was read
+        await leader.lead()  # another epoch, and the same event at the same place
+        successor = Commit(first_seq=3, events=[b"three", b"four"], messages=[])
+        await leader.journal.commit(successor)
+        with pytest.raises(FencedError, match="event 3"):
+            await all_events(follower, 3)
+        await follower.journal.recover()
+        assert len(await all_events(follower)) == 4
+        for log in (leader, follower):
+            await log.link.close()
+
+    asyncio.run(run())
+
+
+def test_an_epoch_that_was_given_away_twice_fences_all_the_same(redis: RedisServer) -> None:
+    """A failover forgot the token, and the next leader was given the same number."""
+
+    async def run() -> None:
+        old, new = Log(redis.unix_url), Log(redis.unix_url, "b:boot:1:1")
+        epoch = await old.lead()
+        await old.journal.commit(COMMIT)
+        await old.link.call("DEL", KEYS.lease)
+        await old.link.call("HSET", KEYS.meta, "epoch", epoch - 1)
+        new.journal.lead(epoch)
+        await old.link.call("HSET", KEYS.meta, "epoch", epoch, "leader", new.link.identity)
+        stale = Commit(first_seq=4, events=[b"stale"], messages=[])
+        for act in (old.journal.commit(stale), old.outbox.acknowledge("3-1", []), old.lease.renew()):
+            with pytest.raises(FencedError):
+                await act
+        await new.journal.commit(stale)
+        await old.link.call("HSET", KEYS.meta, "epoch", 7)
+        assert await old.lead() > epoch  # it remembers what it was given
+        for log in (old, new):
+            await log.link.close()
+
+    asyncio.run(run())
 
 
 def test_missing_event_is_told(redis: RedisServer) -> None:
@@ -221,7 +323,8 @@ def test_restarted_redis_has_everything_and_forgotten_scripts_are_loaded(redis: 
         with pytest.raises(OutageError, match="away"):
             await log.journal.commit(Commit(first_seq=4, events=[b"four"], messages=[]))
         redis.start()
-        await log.journal.commit(Commit(first_seq=4, events=[b"four"], messages=[message("4-1")]))
+        following = Commit(first_seq=4, events=[b"four"], messages=[message("4-1")])
+        await until_answered(lambda: log.journal.commit(following))
         assert (await log.journal.recover()).tail_seq == 4
         assert [m.message_id for m in await log.outbox.after("0-0", 9)] == ["1-1", "1-2", "3-1", "4-1"]
 
@@ -308,6 +411,7 @@ def test_many_readers_wait_for_one_another_and_leave_no_connection_behind(redis:
             with pytest.raises(OutageError):
                 await log.journal.recover()
         redis.start()
+        await until_answered(log.journal.recover)
         assert (await log.journal.recover()).tail_seq == 3
         assert len(await log.link.call("CLIENT LIST")) <= 10
 
@@ -328,9 +432,13 @@ def test_cursor_and_retained_messages(redis: RedisServer) -> None:
         await log.journal.commit(COMMIT)
         assert await log.outbox.acknowledged() == "0-0"
         await log.outbox.acknowledge("3-1", [COMMIT.messages[1]])
-        await log.outbox.acknowledge("1-1", [])  # a late acknowledgement never moves it back
+        older = replace(COMMIT.messages[1], message_id="1-1", body=b"older")
+        await log.outbox.acknowledge("1-1", [older])  # a late acknowledgement never moves anything back
         assert await log.outbox.acknowledged() == "3-1"
         assert await log.outbox.retained() == [COMMIT.messages[1]]
+        newer = replace(older, message_id="3-2", body=b"newer")
+        await log.outbox.acknowledge("3-2", [newer])
+        assert await log.outbox.retained() == [newer]
 
     scenario(redis.unix_url, act)
 

@@ -83,12 +83,14 @@ def sentinel(master: RedisServer) -> Iterator[Server]:
             yield server
 
 
-def test_failover_behind_sentinel_keeps_the_log_and_the_token() -> None:
+def test_failover_behind_sentinel_keeps_the_log_and_the_token(caplog: pytest.LogCaptureFixture) -> None:
     async def run(guard: Server, master: RedisServer, replica: RedisServer) -> None:
         link = RedisLink(RedisAddress(url=f"redis+sentinel://127.0.0.1:{guard.port}/mine/0"))
         journal = RedisJournal(link, KEYS)
         lease = RedisLease(link, KEYS, delays=Backoff(Random(1), cap_s=0.2))
         journal.lead(await lease.acquire())
+        await journal.check_durability()
+        assert "set min-replicas-to-write" in caplog.text
         await journal.commit(commit(1))
         async with asyncio.timeout(15):
             while "slaves=1" not in cli(guard.port, "info", "sentinel"):  # noqa: ASYNC110 - another program knows

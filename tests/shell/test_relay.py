@@ -188,6 +188,31 @@ def test_retained_messages_are_said_again_on_each_connection_and_never_go_back()
     asyncio.run(run())
 
 
+def test_it_is_not_idle_while_it_asks_the_outbox() -> None:
+    async def run() -> None:
+        world, asked = World(1, 0.0), asyncio.Event()
+        world.stored.append(message(1, 1, "a"))
+        after = world.after
+
+        async def slow(message_id: str, limit: int) -> Sequence[OutboundMessage]:
+            asked.set()
+            await asyncio.sleep(0.1)
+            return await after(message_id, limit)
+
+        world.after = slow  # type: ignore[method-assign]  # a slow Redis
+        relay = relay_in(world)
+        task = asyncio.create_task(relay.run())
+        await asked.wait()
+        idle = [relay.is_idle]
+        await asyncio.sleep(0.3)
+        idle.append(relay.is_idle)
+        assert idle == [False, True]
+        assert world.received == world.stored
+        task.cancel()
+
+    asyncio.run(run())
+
+
 def test_without_the_lease_it_keeps_silent() -> None:
     async def run() -> None:
         world = World(1, 0.0)
@@ -201,6 +226,45 @@ def test_without_the_lease_it_keeps_silent() -> None:
         is_ours = True
         await asyncio.sleep(0.3)
         assert world.received == world.stored
+        task.cancel()
+
+    asyncio.run(run())
+
+
+def test_retained_messages_are_said_once_more_when_a_paused_predecessor_has_lost_its_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(relay_module, "REPEAT_AFTER_S", 0.3)
+
+    async def run() -> None:
+        world = World(1, 0.0)
+        newest = message(4, 1, "kept")
+        world.stored, world.kept, world.cursor = [newest], {"kept": newest}, "4-1"
+        task = asyncio.create_task(relay_in(world).run())
+        await asyncio.sleep(0.1)
+        stale = message(2, 1, "kept")
+        world.received.append(stale)  # from the predecessor, which has just woken up
+        await asyncio.sleep(2.2)
+        assert world.received == [newest, stale, newest]
+        task.cancel()
+
+    asyncio.run(run())
+
+
+def test_a_lease_that_ran_out_while_it_was_busy_keeps_it_silent() -> None:
+    async def run() -> None:
+        world = World(1, 0.0)
+        kept = [message(1, 1, "kept"), message(1, 2, "kept too")]
+        world.stored = [*kept, message(2, 1, "a")]
+        world.kept, world.cursor = {m.topic: m for m in kept}, "1-2"
+
+        def is_ours() -> bool:  # the process is stopped behind the first message, and wakes up long after
+            return not world.received
+
+        relay = Relay(world, world, clock=RealClock(), delays=Backoff(Random(1)), may_speak=is_ours)
+        task = asyncio.create_task(relay.run())
+        await asyncio.sleep(0.3)
+        assert world.received == kept[:1]
         task.cancel()
 
     asyncio.run(run())

@@ -3,14 +3,24 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import date
+from pathlib import Path
 from random import Random
 
 import pytest
 
-from alvh.adapters.redis import Keys, RedisAddress, RedisJournal, RedisLease, RedisLink, RedisOutbox
+from alvh.adapters.redis import (
+    Keys,
+    RedisAddress,
+    RedisJournal,
+    RedisLease,
+    RedisLink,
+    RedisOutbox,
+    RedisRetention,
+    archive_log,
+)
 from alvh.core.effects import Refused, Wake
 from alvh.core.events import Event, FeedState, SessionClose
-from alvh.errors import FencedError, OutageError
+from alvh.errors import FencedError, JournalError, OutageError
 from alvh.shell.backoff import Backoff
 from alvh.shell.ports import OutboundMessage, Silent, Sourced
 from alvh.shell.runner import MAX_WAITING, Runner
@@ -73,6 +83,7 @@ class Node:
         await self.runner.recover()
         epoch = await self.lease.acquire()
         self.journal.lead(epoch)
+        self.outbox.lead(epoch)
         position = await self.runner.take_over(epoch)
         return int(position or 0)
 
@@ -137,7 +148,7 @@ def test_restart_anywhere_goes_on_as_if_nothing_had_happened(redis: RedisServer)
             node = Node(redis)
             done = await node.lead()
             task = asyncio.create_task(node.run(quotes(done + 1, 3000)))
-            await asyncio.wait([task], timeout=random.uniform(0, 0.012))
+            await asyncio.wait([task], timeout=random.uniform(0, 0.006))
             task.cancel()  # nothing in memory survives
             await asyncio.gather(task, return_exceptions=True)
             await asyncio.sleep(0.01)  # what was on its way to Redis arrives
@@ -176,6 +187,55 @@ def test_checkpoint_shortens_the_fold_and_an_unusable_one_is_passed_over(redis: 
         assert (last.runner.seq, last.toy.count, last.toy.total) == (4500, 4500, again.toy.total)
         for used in (node, again, last):
             await used.link.close()
+
+    asyncio.run(run())
+
+
+def test_a_trimmed_log_is_folded_from_its_state_on_or_with_the_archive(redis: RedisServer, tmp_path: Path) -> None:
+    async def run() -> None:
+        node = Node(redis)
+        await node.lead()
+        await node.run(quotes(1, 3000))
+        await node.outbox.acknowledge("3000-3", [])
+        await archive_log(node.link, KEYS, tmp_path)
+        retention = RedisRetention(node.link, KEYS, node.journal, history_days=1)
+        retention._history_ns = 10  # the tape's quotes are a nanosecond apart
+        assert await retention.round() == 2989
+        again = Node(redis)
+        await again.runner.recover()
+        assert (again.runner.seq, again.toy.count, again.toy.total) == (3000, 3000, node.toy.total)
+        await again.link.call("HSET", KEYS.checkpoint, "state", "rubbish")
+        with pytest.raises(JournalError, match="event 1 is not in the log, 2990 is the next"):
+            await Node(redis).runner.recover()
+        last = Node(redis)
+        last.journal._archive = tmp_path
+        await last.runner.recover()
+        assert (last.runner.seq, last.toy.count, last.toy.total) == (3000, 3000, node.toy.total)
+        for used in (node, again, last):
+            await used.link.close()
+
+    asyncio.run(run())
+
+
+def test_an_idle_leader_notices_a_lost_tail_and_the_relay_hears_of_it_again(redis: RedisServer) -> None:
+    async def run() -> None:
+        node = Node(redis)
+        await node.lead()
+        running = asyncio.create_task(node.runner.run())
+        for one in quotes(1, 3):
+            await node.runner.submit(one)
+        await asyncio.sleep(0.2)
+        said_before = list(node.handed)
+        assert said_before
+        for key in (KEYS.journal, KEYS.outbox, KEYS.checkpoint):
+            await node.link.call("DEL", key)
+        await node.link.call("HSET", KEYS.meta, "tail", "0")  # the replica that took over had the token alone
+        await asyncio.sleep(1.3)
+        assert node.handed == [*said_before, *said_before]
+        assert await node.outbox.after("0-0", 9) == said_before
+        node.runner.stop()
+        await running
+        await node.link.close()
 
     asyncio.run(run())
 

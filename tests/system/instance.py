@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections import defaultdict
@@ -21,9 +22,10 @@ from tapes import write_tape
 
 SERVICE = Path(__file__).resolve().parents[2] / "service"
 SHARED_TAPES = Path(__file__).resolve().parents[3] / "shared" / "data" / "tapes"
-TWO_PORTFOLIOS = """portfolios:
+PORTFOLIOS = """portfolios:
   - {id: core, hedge: none}
   - {id: nervous, hedge: none, methodology: {move3: {threshold: 0.01, confirm_quotes: 1}, timer: {hard: 3}}}
+  - {id: hedged, small_caps: [{symbol: IWM, shares: 448}], condor_program: {quantity: 4}}
 """
 
 
@@ -44,11 +46,14 @@ def walk_tape(folder: Path, seed: int, *, sessions: int, quotes: int) -> Path:
     return write_tape(folder, files)
 
 
-def alvh(*arguments: str | Path, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+def alvh(
+    *arguments: str | Path, check: bool = True, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     done = subprocess.run(
         [sys.executable, "-m", "alvh", *map(str, arguments)],
         env=_environment(environment),
+        cwd=cwd,
         capture_output=True,
         text=True,
         timeout=120,
@@ -67,17 +72,17 @@ def _environment(more: dict[str, str]) -> dict[str, str]:
 class Daemon:
     """`alvh run` as a process that is started, killed and started again."""
 
-    def __init__(self, config: Path, folder: Path) -> None:
-        self._config = config
+    def __init__(self, config: Path | None, folder: Path) -> None:
+        self._options = [] if config is None else ["--config", str(config)]
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        self.log = folder / f"{config.stem}.log"
+        self.log = folder / f"{config.stem if config else 'alvh'}.log"
 
     def start(self) -> None:
         """Start it."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "alvh", "run", "--config", str(self._config)],
+                [sys.executable, "-m", "alvh", "run", *self._options],
                 env=_environment({}),
                 cwd=self._folder,
                 stdout=log,
@@ -95,10 +100,21 @@ class Daemon:
         self._process.kill()
         self._process.wait()
 
+    def stop(self) -> None:
+        """Stop it as a supervisor does, and wait for its end."""
+        self.signal(signal.SIGTERM)
+        assert self.wait() == 0
+
     def wait(self, seconds: float = 15.0) -> int:
         """Wait for its end and return its exit code."""
         assert self._process is not None
         return self._process.wait(seconds)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def is_running(self) -> bool:
@@ -107,7 +123,7 @@ class Daemon:
 
 
 @contextmanager
-def daemon(config: Path, folder: Path) -> Iterator[Daemon]:
+def daemon(config: Path | None, folder: Path) -> Iterator[Daemon]:
     """A daemon that is gone at the end of the block."""
     made = Daemon(config, folder)
     made.start()
@@ -115,6 +131,7 @@ def daemon(config: Path, folder: Path) -> Iterator[Daemon]:
         yield made
     finally:
         if made.is_running:
+            made.signal(signal.SIGCONT)
             made.kill()
 
 
@@ -138,20 +155,25 @@ class Subscriber:
         self._client.loop_stop()
 
     def unique(self) -> dict[str, list[bytes]]:
-        """By topic what arrived first of each (epoch, sequence) above the last, without the epoch."""
-        seen: dict[str, str] = {}
+        """By topic what a consumer keeps that remembers (epoch, sequence), without the epoch: interfaces, section 6."""
+        seen: dict[str, tuple[int, str]] = {}
         kept: dict[str, list[bytes]] = defaultdict(list)
         for topic, body in list(self.arrived):
             if topic.endswith("/status"):
                 continue
-            sequence = json.loads(body)["sequence"]
-            if sequence > seen.get(topic, ""):
-                seen[topic] = sequence
+            message = json.loads(body)
+            epoch, sequence = seen.get(topic, (0, ""))
+            if message["sequence"] > sequence or message["epoch"] > epoch:
+                seen[topic] = (message["epoch"], message["sequence"])
                 kept[topic].append(without_epoch(body))
         return dict(kept)
 
+    def newest(self) -> dict[str, bytes]:
+        """By topic what arrived last, without the epoch; cheap enough to be asked for again and again."""
+        return {topic: without_epoch(body) for topic, body in list(self.arrived) if not topic.endswith("/status")}
+
     def contents_by_id(self) -> dict[tuple[str, str], set[bytes]]:
-        """By topic and message id all contents that arrived, without the epoch."""
+        """By topic and message id all contents that arrived, with the epoch: a redelivery has the same."""
         found: dict[tuple[str, str], set[bytes]] = defaultdict(set)
         for topic, body in list(self.arrived):
             if not topic.endswith("/status"):

@@ -2,13 +2,17 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from system.instance import TWO_PORTFOLIOS, alvh, walk_tape
+from servers import redis_server
+from system.instance import PORTFOLIOS, SERVICE, alvh, walk_tape
 
-CONFIG = f"redis: {{url: 'redis://127.0.0.1:1/0'}}\n{TWO_PORTFOLIOS}"
+CONFIG = f"redis: {{url: 'redis://127.0.0.1:1/0'}}\n{PORTFOLIOS}"
 
 
 def written(folder: Path, text: str = CONFIG) -> Path:
@@ -22,60 +26,6 @@ def written(folder: Path, text: str = CONFIG) -> Path:
 def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tape of sixty sessions."""
     return walk_tape(tmp_path_factory.mktemp("tape"), 11, sessions=60, quotes=6)
-
-
-def test_broken_rows_are_named_left_out_and_move_nothing(tape: Path, tmp_path: Path) -> None:
-    """Each malformed row is named by file and line; messages and signals are those of the tape without them."""
-    broken = tmp_path / "broken"
-    broken.mkdir()
-    for source in tape.iterdir():
-        (broken / source.name).write_bytes(source.read_bytes())
-    spx = (broken / "SPX.csv").read_text().splitlines()
-    first, second = spx[40].split(",")[0], spx[20].split(",")[0]
-    bad = [
-        f"{first},abc",
-        f"{first},0",
-        f"{first},-5",
-        f"{first},nan",
-        f"{first},inf",
-        f"{second},3900.0",
-        spx[40],
-        "x",
-        "",
-    ]
-    (broken / "SPX.csv").write_text("\n".join([*spx[:41], *bad, *spx[41:]]) + "\n")
-    config = written(tmp_path)
-    outs = []
-    for source, name in ((tape, "good"), (broken, "bad")):
-        done = alvh("replay", source, "--config", config, "--out", tmp_path / f"{name}.jsonl", "--all")
-        alvh("signals", source, "--config", config, "--out", tmp_path / f"{name}.csv")
-        outs.append(done.stderr.splitlines())
-    assert (tmp_path / "good.jsonl").read_bytes() == (tmp_path / "bad.jsonl").read_bytes()
-    assert (tmp_path / "good.csv").read_bytes() == (tmp_path / "bad.csv").read_bytes()
-    assert len(outs[0]) == 1
-    named = [line for line in outs[1] if "SPX.csv:" in line]
-    lines = [int(line.split("SPX.csv:")[1].split(":")[0]) for line in named]
-    assert lines == list(range(42, 42 + len([row for row in bad if row])))
-
-
-def test_an_outlier_is_named_and_moves_nothing(tape: Path, tmp_path: Path) -> None:
-    """A hundredfold price passes by."""
-    folder = tmp_path / "outlier"
-    folder.mkdir()
-    for source in tape.iterdir():
-        (folder / source.name).write_bytes(source.read_bytes())
-    rows = (folder / "RUT.csv").read_text().splitlines()
-    stamp, price = rows[100].split(",")
-    later = stamp.replace(":00Z", ":30Z")
-    (folder / "RUT.csv").write_text("\n".join([*rows[:101], f"{later},{float(price) * 100:.2f}", *rows[101:]]) + "\n")
-    config = written(tmp_path)
-    outs = []
-    for source, name in ((tape, "good"), (folder, "bad")):
-        done = alvh("replay", source, "--config", config, "--out", tmp_path / f"{name}.jsonl", "--all")
-        outs.append(done.stderr)
-    assert (tmp_path / "good.jsonl").read_bytes() == (tmp_path / "bad.jsonl").read_bytes()
-    assert "RUT" in outs[1]
-    assert "jump" in outs[1]
 
 
 @pytest.mark.parametrize("content", [None, {}, {"SPX.csv": ""}, {"SPX.csv": "date,close\n"}, {"notes.txt": "hello"}])
@@ -126,6 +76,122 @@ def test_output_that_cannot_be_written_is_bad_input(tape: Path, tmp_path: Path) 
         assert done.returncode == 2
         assert str(out) in done.stderr.splitlines()[-1]
         assert "Traceback" not in done.stderr
+
+
+def test_output_that_is_no_plain_file_is_written_to_and_stays_what_it_is(tape: Path, tmp_path: Path) -> None:
+    """Devices, standard output, a link to a file; a full disk is a failure at run time."""
+    assert alvh("replay", tape, "--out", "/dev/null").returncode == 0
+    assert Path("/dev/null").is_char_device()
+    alvh("replay", tape, "--out", tmp_path / "plain")
+    said = alvh("replay", tape, "--out", "-").stdout
+    assert said.encode() == (tmp_path / "plain").read_bytes()
+    (tmp_path / "link").symlink_to(tmp_path / "linked")
+    alvh("replay", tape, "--out", tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "linked").read_bytes() == said.encode()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "linked", "plain"], "no draft is left"
+    if Path("/dev/full").exists():
+        full = alvh("replay", tape, "--out", "/dev/full", check=False)
+        assert full.returncode == 1
+        assert full.stderr.splitlines() == ["alvh: /dev/full: cannot be written: No space left on device"]
+
+
+BAD_CONFIGURATIONS = {
+    "portfolios: [{id: core, hedge: maybe}]": ("portfolios.0.hedge", "none"),
+    "portfolios: [{id: a}, {id: a}]": ("portfolios", "different id"),
+    "portfolios: []": ("portfolios", "at least 1"),
+    "portfolios: [{hedge: none}]": ("portfolios.0.id", "required"),
+    "portfolios: [{id: 'a b'}]": ("portfolios.0.id", "pattern"),
+    "portfolios: [{id: a, small_caps: [{symbol: IWM, shares: -1}]}]": (
+        "portfolios.0.small_caps.0.shares",
+        "greater than",
+    ),
+    "portfolios: [{id: a, methodology: {move3: {threshold: 3%}}}]": ("threshold", "number"),
+    "portfolios: [{id: a, methodology: {moves: {threshold: 0.03}}}]": ("methodology.moves", "not permitted"),
+    "feed: {kind: csv}": ("feed", "tape"),
+    "feed: {kind: tape}": ("feed.tape.path", "required"),
+    "feed: {kind: tape, path: x, speed: -1}": ("speed", "greater than"),
+    "redis: {url: 'http://x'}": ("redis.url", "redis://"),
+    "mqtt: {url: 'x'}": ("mqtt.url", "mqtt://"),
+    "http: {host: 0.0.0.0}": ("http", "token"),
+    "http: {port: 99999}": ("http.port", "65535"),
+    "instance: '{x}'": ("instance", "pattern"),
+    "colour: blue": ("colour", "not permitted"),
+    "- a list": ("mapping", "list"),
+    "just words": ("mapping", "str"),
+    "a: [1, 2": ("YAML", "YAML"),
+    "1: 2": ("mapping", "mapping"),
+    "calendar: {closed: [someday]}": ("calendar.closed.0", "date"),
+    "redis: {password_file: /nowhere/secret}": ("/nowhere/secret", "secret"),
+}
+
+
+@pytest.mark.parametrize("text", BAD_CONFIGURATIONS)
+def test_bad_configuration_is_one_line_with_file_field_and_expectation(text: str, tmp_path: Path) -> None:
+    """Exit code 2, no traceback; `check` and `run` say the same."""
+    config = written(tmp_path, text)
+    if text.startswith("redis: {password_file"):
+        config.write_text("redis: {url: 'redis://127.0.0.1:1', password_file: /nowhere/secret}\n")
+        done = alvh("run", "--config", config, check=False)
+    else:
+        done = alvh("check", config, check=False)
+        assert str(config) in done.stderr
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("alvh: ")
+    for word in BAD_CONFIGURATIONS[text]:
+        assert word in line
+    assert done.stdout == ""
+
+
+def test_configuration_that_cannot_be_read(tmp_path: Path) -> None:
+    """A folder, a missing file, bytes that are no text."""
+    (tmp_path / "binary.yaml").write_bytes(bytes(range(256)))
+    for path in (tmp_path, tmp_path / "missing.yaml", tmp_path / "binary.yaml"):
+        for arguments in (("check", path), ("events", "--config", path)):
+            done = alvh(*arguments, check=False)
+            assert done.returncode == 2
+            (line,) = done.stderr.splitlines()
+            assert str(path) in line
+
+
+def test_environment_wins_over_the_file_and_its_faults_are_named(tmp_path: Path) -> None:
+    """`ALVH_SECTION__FIELD`."""
+    config = written(tmp_path)
+    assert json.loads(alvh("check", config, ALVH_INSTANCE="other").stdout)["instance"] == "other"
+    done = alvh("check", config, check=False, ALVH_HTTP__PORT="many")
+    assert done.returncode == 2
+    assert "http.port" in done.stderr
+    done = alvh("check", config, check=False, ALVH_REDIS__PASSWORD="hunter2", ALVH_HTTP__PORT="many")
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", [["events"], ["status"], ["schema", "config"], ["schema", "messages"], ["check"]])
+def test_looking_loads_no_more_than_it_needs(command: list[str], tmp_path: Path) -> None:
+    """A look at a plain Redis answers in a third of a second: neither engine nor clients are loaded for it."""
+    with redis_server() as redis:
+        config = written(tmp_path, CONFIG.replace("redis://127.0.0.1:1/0", redis.url))
+        options = {"check": [str(config)], "schema": []}.get(command[0], ["--config", str(config)])
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "import sys; from alvh.__main__ import main; code = main(sys.argv[1:]);"
+                "sys.stderr.write('\\n'.join(['', *sys.modules])); sys.exit(code)",
+                *command,
+                *options,
+            ],
+            env={**os.environ, "PYTHONPATH": str(SERVICE)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == (1 if command == ["status"] else 0), done.stderr
+    loaded = {name.partition(".")[0] for name in done.stderr.split()}
+    vendors = {"redis", "numpy", "scipy", "exchange_calendars", "pandas", "aiomqtt", "amqtt", "aiohttp", "structlog"}
+    assert vendors & loaded == set()
+    assert not any(name.startswith(("alvh.core.engine", "alvh.shell")) for name in done.stderr.split())
 
 
 def test_redis_that_is_away_is_a_failure_at_run_time(tmp_path: Path) -> None:

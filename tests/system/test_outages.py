@@ -1,6 +1,8 @@
 """Redis, the broker and the daemon itself go away at any time and come back: nothing is lost, nothing doubled."""
 
 import json
+import signal
+import socket
 import time
 import urllib.request
 from pathlib import Path
@@ -8,12 +10,25 @@ from typing import Any
 
 import redis as client
 
-from servers import free_port, mosquitto, redis_server, temporary_folder
+from servers import RedisServer, free_port, mosquitto, redis_server, temporary_folder
 from system.instance import Subscriber, alvh, daemon, walk_tape
-from system.test_tape_to_wire import configured, replay, until
+from system.test_tape_to_wire import PATIENCE_S, configured, replay, until
 
 SESSIONS = 60
 MARKET_S = SESSIONS * 7 / 5 * 86_400
+LEASE_S = 5.0
+
+
+def epoch_of(redis: RedisServer) -> int:
+    """The fencing token of the log."""
+    log = client.Redis.from_url(redis.url, decode_responses=True)
+    with log:
+        return int(str(log.hget("{alvh:main}:meta", "epoch") or 0))
+
+
+def state_of(subscriber: Subscriber) -> str:
+    """The last word on the status topic."""
+    return str(subscriber.statuses()[-1]["data"]["state"]) if subscriber.statuses() else ""
 
 
 def last_lines(expected: dict[str, list[bytes]]) -> dict[str, bytes]:
@@ -23,8 +38,7 @@ def last_lines(expected: dict[str, list[bytes]]) -> dict[str, bytes]:
 
 def is_done(subscriber: Subscriber, expected: dict[str, list[bytes]]) -> bool:
     """Whether the last message of each topic has arrived."""
-    seen = subscriber.unique()
-    return all(seen.get(topic, [b""])[-1] == line for topic, line in last_lines(expected).items())
+    return subscriber.newest() == last_lines(expected)
 
 
 def test_redis_is_killed_at_start_and_on_the_way() -> None:
@@ -86,12 +100,135 @@ def test_second_daemon_follows_and_takes_over() -> None:
             until(lambda: bool(subscriber.statuses()), first)
             with daemon(other, folder) as second:
                 time.sleep(2.5)
+                before = epoch_of(redis)
                 first.kill()
+                killed = time.monotonic()
+                until(lambda: epoch_of(redis) > before, second)
+                assert time.monotonic() - killed < 2 * LEASE_S
                 until(lambda: is_done(subscriber, expected), second)
                 assert subscriber.unique() == expected
                 epochs = [json.loads(body)["epoch"] for topic, body in subscriber.arrived if topic.endswith("signals")]
                 assert epochs == sorted(epochs)
                 assert len(set(epochs)) == 2
+                said = [status["data"]["state"] for status in subscriber.statuses()]
+                assert (said[0], said[-1]) == ("online", "online")
+                assert "offline" in said, "the broker says the last will of the one that was killed"
+                with Subscriber(broker.url) as late:
+                    until(lambda: bool(late.statuses()), second)
+                    assert late.statuses()[0]["data"]["state"] == "online"
+                    assert late.statuses()[0]["epoch"] == epoch_of(redis)
+
+
+def test_leader_that_was_paused_follows_when_it_wakes_up() -> None:
+    """Its lease runs out while it sleeps, another takes over; it commits and says nothing more."""
+    with redis_server() as redis, mosquitto() as broker, temporary_folder() as folder:
+        tape = walk_tape(folder / "tape", 27, sessions=SESSIONS, quotes=10)
+        config = configured(folder, tape, redis.url, broker.url, speed=f"{MARKET_S / 12:.0f}")
+        other = folder / "other.yaml"
+        other.write_text(config.read_text())
+        expected = replay(folder, tape, config)
+        with Subscriber(broker.url) as subscriber, daemon(config, folder) as first:
+            until(lambda: bool(subscriber.statuses()), first)
+            with daemon(other, folder) as second:
+                time.sleep(2.5)
+                before = epoch_of(redis)
+                first.signal(signal.SIGSTOP)
+                paused = time.monotonic()
+                until(lambda: epoch_of(redis) > before, second)
+                assert time.monotonic() - paused < 2 * LEASE_S
+                first.signal(signal.SIGCONT)
+                until(lambda: is_done(subscriber, expected), second)
+                assert first.is_running
+                assert subscriber.unique() == expected
+                assert {len(contents) for contents in subscriber.contents_by_id().values()} == {1}
+                second.signal(signal.SIGINT)
+                assert second.wait() == 0
+                until(lambda: "following from here on" in first.log.read_text(), first)
+                until(lambda: first.log.read_text().count("leading under epoch") == 2, first)
+
+
+def test_last_will_is_said_when_the_only_daemon_is_killed() -> None:
+    """Retained `offline`; a clean stop says it itself; the next start says `online` again."""
+    with redis_server() as redis, mosquitto() as broker, temporary_folder() as folder:
+        tape = walk_tape(folder / "tape", 28, sessions=10, quotes=5)
+        config = configured(folder, tape, redis.url, broker.url)
+        with daemon(config, folder) as made:
+            for end in (made.kill, made.stop):
+                with Subscriber(broker.url) as subscriber:
+                    until(lambda: state_of(subscriber) == "online", made)
+                    end()
+                    deadline = time.monotonic() + PATIENCE_S
+                    while state_of(subscriber) != "offline":
+                        assert time.monotonic() < deadline
+                        time.sleep(0.05)
+                with Subscriber(broker.url) as late:
+                    while not late.statuses():
+                        time.sleep(0.05)
+                    assert late.statuses()[0]["data"]["state"] == "offline"
+                made.start()
+            assert made.is_running
+
+
+def test_redis_that_asks_for_another_password_is_waited_for() -> None:
+    """It says so once, never the secret; when the password is right it goes on; Ctrl-C ends the waiting."""
+    with redis_server("--requirepass", "open-sesame") as redis, mosquitto() as broker, temporary_folder() as folder:
+        tape = walk_tape(folder / "tape", 29, sessions=10, quotes=5)
+        config = configured(folder, tape, redis.url, broker.url)
+        plain = config.read_text()
+        config.write_text(plain.replace(redis.url, redis.url.replace("redis://", "redis://:hunter2@")))
+        with daemon(config, folder) as made:
+            until(lambda: "refusing the password" in made.log.read_text(), made)
+            time.sleep(1.0)
+            assert made.is_running
+            made.signal(signal.SIGINT)
+            assert made.wait() == 0
+            assert "hunter2" not in made.log.read_text()
+            assert made.log.read_text().count("refusing the password") == 1
+            looked = alvh("events", "--config", config, check=False)
+            assert looked.returncode == 1
+            assert "hunter2" not in looked.stderr
+            secret = folder / "secret"
+            secret.write_text("open-sesame\n")
+            config.write_text(plain.replace(f"'{redis.url}'", f"'{redis.url}', password_file: {secret}"))
+            made.start()
+            with Subscriber(broker.url) as subscriber:
+                until(lambda: state_of(subscriber) == "online", made)
+            assert "core" in alvh("status", "--config", config).stdout
+            assert "open-sesame" not in made.log.read_text()
+
+
+def test_port_of_the_page_that_is_taken() -> None:
+    """One that was asked for is bad input; one line."""
+    with redis_server() as redis, mosquitto() as broker, temporary_folder() as folder, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        tape = walk_tape(folder / "tape", 30, sessions=10, quotes=5)
+        config = configured(folder, tape, redis.url, broker.url)
+        port = taken.getsockname()[1]
+        config.write_text(config.read_text().replace("http: {port: 0}", f"http: {{port: {port}}}"))
+        done = alvh("run", "--config", config, check=False)
+        assert done.returncode == 2
+        (line,) = done.stderr.splitlines()
+        assert str(port) in line
+
+
+def test_ctrl_c_while_redis_or_the_broker_is_away() -> None:
+    """It ends within seconds; nothing scary is printed."""
+    with redis_server() as redis, mosquitto() as broker, temporary_folder() as folder:
+        tape = walk_tape(folder / "tape", 33, sessions=SESSIONS, quotes=5)
+        config = configured(folder, tape, redis.url, broker.url, speed=f"{MARKET_S / 20:.0f}")
+        with daemon(config, folder) as made:
+            for server in (redis, broker):
+                with Subscriber(broker.url) as subscriber:
+                    until(lambda: state_of(subscriber) == "online", made)
+                time.sleep(0.5)
+                server.kill()
+                time.sleep(0.5)
+                made.signal(signal.SIGINT)
+                made.wait()
+                assert "Traceback" not in made.log.read_text()
+                server.start()
+                made.start()
 
 
 def fetched(port: int, path: str) -> Any:  # noqa: ANN401 - JSON

@@ -12,8 +12,8 @@ import pytest
 
 from servers import mosquitto, redis_server, temporary_folder
 from system.instance import (
+    PORTFOLIOS,
     SHARED_TAPES,
-    TWO_PORTFOLIOS,
     Daemon,
     Subscriber,
     alvh,
@@ -30,7 +30,7 @@ def configured(folder: Path, tape: Path, redis: str, broker: str, speed: str = "
     path = folder / "alvh.yaml"
     path.write_text(
         f"feed: {{kind: tape, path: {tape}, speed: {speed}}}\nredis: {{url: '{redis}'}}\nmqtt: {{url: '{broker}'}}\n"
-        f"http: {{port: 0}}\n{TWO_PORTFOLIOS}",
+        f"http: {{port: 0}}\n{PORTFOLIOS}",
         encoding="utf-8",
     )
     return path

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alvh.adapters.redis import RedisAddress
 from alvh.settings import EMBEDDED, Settings
 
 if TYPE_CHECKING:
     from alvh.adapters.mqtt.address import BrokerAddress
+    from alvh.adapters.redis import RedisAddress
 
 
 def valkey_folder(settings: Settings) -> Path:
@@ -15,19 +15,28 @@ def valkey_folder(settings: Settings) -> Path:
     return settings.var / settings.instance / "valkey"
 
 
-def redis_address(settings: Settings) -> RedisAddress:
-    """Where the log is.
+def redis_url(settings: Settings) -> str:
+    """Where the log is."""
+    if settings.redis.url == EMBEDDED:
+        from alvh.adapters.embedded.valkey import socket_of  # noqa: PLC0415 - only where there is one
+
+        return f"unix://{socket_of(valkey_folder(settings))}"
+    return settings.redis.url
+
+
+def redis_address(settings: Settings, url: str | None = None) -> "RedisAddress":
+    """Where the log is, or the one at `url`, entered with what the configuration says of its own.
 
     Raises:
         InputError: the password's file cannot be read.
     """
-    redis = settings.redis
-    if redis.url == EMBEDDED:
-        from alvh.adapters.embedded.valkey import socket_of  # noqa: PLC0415 - only where there is one
+    from alvh.adapters.redis import RedisAddress  # noqa: PLC0415 - loads the client, which few commands need
 
-        return RedisAddress(url=f"unix://{socket_of(valkey_folder(settings))}")
+    if url is None and settings.redis.url == EMBEDDED:
+        return RedisAddress(url=redis_url(settings))
+    redis = settings.redis
     return RedisAddress(
-        url=redis.url,
+        url=url or redis.url,
         username=redis.username,
         password=redis.secret(),
         ca_file=_text(redis.ca_file),

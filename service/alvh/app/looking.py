@@ -5,55 +5,126 @@ import json
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from alvh.adapters.redis import Keys, RedisAddress, RedisLink
-from alvh.app.addresses import redis_address
+from alvh.adapters.redis.glance import Glance, GlanceError
+from alvh.adapters.redis.keys import Keys
+from alvh.app.addresses import redis_address, redis_url
 from alvh.errors import OutageError
 from alvh.settings import EMBEDDED, Settings
 
+if TYPE_CHECKING:
+    from alvh.adapters.redis import RedisLink
+
 T = TypeVar("T")
 PAGE: Final = 256
+AWAY_FOR_S: Final = 1.0  # between two attempts while Redis is away
 FOLLOW_EVERY_S: Final = 0.2  # a person at a terminal takes this for at once
 STATUS_EXPIRES_S: Final = 10  # a leader writes its status every second; what is this old is no leader's any more
 
 
-def run(work: Callable[[RedisLink, Keys], Coroutine[Any, Any, T]], settings: Settings) -> T:
+class _Log:
+    """The log of an instance, asked one thing at a time: at a glance where that works, else through the full client.
+
+    Raises:
+        OutageError: no daemon of this instance runs here.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        logging.getLogger("alvh").setLevel(logging.CRITICAL)  # what is wrong is said once, by the command itself
+        url = _place_of(settings)
+        self._settings = settings
+        self._client: _Client | None = None
+        self._glance: Glance | None = None
+        with suppress(GlanceError):
+            self._glance = Glance.at(url, settings.redis.username, settings.redis.secret())
+
+    def ask(self, *command: str | bytes | int) -> Any:  # noqa: ANN401 - what Redis answers depends on the command
+        """Send one command and return its answer.
+
+        Raises:
+            OutageError: Redis is away.
+        """
+        if self._glance is not None:
+            try:
+                return self._glance.ask(*command)
+            except GlanceError:
+                self._glance.close()
+                self._glance = None
+        if self._client is None:
+            self._client = _Client(self._settings)
+        return self._client.ask(*command)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if self._glance is not None:
+            self._glance.close()
+        if self._client is not None:
+            self._client.close()
+
+
+class _Client:
+    """The full client, with a loop of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        from alvh.adapters.redis import RedisLink  # noqa: PLC0415 - TLS and outages alone need it
+
+        self._runner = asyncio.Runner()
+        self._link = RedisLink(redis_address(settings))
+
+    def ask(self, *command: str | bytes | int) -> Any:  # noqa: ANN401 - what Redis answers depends on the command
+        return self._runner.run(self._link.call(*command))
+
+    def close(self) -> None:
+        self._runner.run(self._link.close())
+        self._runner.close()
+
+
+def _place_of(settings: Settings) -> str:
+    url = redis_url(settings)
+    if settings.redis.url == EMBEDDED and not Path(url.removeprefix("unix://")).exists():
+        raise OutageError(f"no daemon of instance {settings.instance} runs in {settings.var}; start one with: alvh run")
+    return url
+
+
+def run(work: "Callable[[RedisLink, Keys], Coroutine[Any, Any, T]]", settings: Settings) -> T:
     """Run `work` against the log of an instance.
 
     Raises:
         OutageError: no daemon of this instance runs here, or its Redis is away.
     """
-    # What is wrong is said once, by the command itself.
+    from alvh.adapters.redis import RedisLink  # noqa: PLC0415 - loads the client of Redis
+
     logging.getLogger("alvh").setLevel(logging.CRITICAL)
-    address = redis_address(settings)
-    if settings.redis.url == EMBEDDED and not Path(address.url.removeprefix("unix://")).exists():
-        raise OutageError(f"no daemon of instance {settings.instance} runs in {settings.var}; start one with: alvh run")
-    return asyncio.run(_with_link(work, settings, address))
+    _place_of(settings)
 
+    async def linked() -> T:
+        link = RedisLink(redis_address(settings))
+        try:
+            return await work(link, Keys(settings.instance))
+        finally:
+            await link.close()
 
-async def _with_link(
-    work: Callable[[RedisLink, Keys], Coroutine[Any, Any, T]], settings: Settings, address: RedisAddress
-) -> T:
-    link = RedisLink(address)
-    try:
-        return await work(link, Keys(settings.instance))
-    finally:
-        await link.close()
+    return asyncio.run(linked())
 
 
 def status(settings: Settings, *, as_json: bool) -> int:
-    """Print what a person asks first; return 0 when a leader answers, else 1."""
+    """Print what a person asks first.
 
-    async def ask(link: RedisLink, keys: Keys) -> Mapping[str, Any] | None:
-        found = await link.call("GET", keys.status)
-        return None if found is None else json.loads(found)
-
-    found = run(ask, settings)
-    if found is None:
+    Raises:
+        OutageError: no leader has said anything lately, or Redis is away.
+    """
+    with _Log(settings) as log:
+        said = log.ask("GET", Keys(settings.instance).status)
+    if said is None:
         raise OutageError(f"no leader of instance {settings.instance} has said anything for {STATUS_EXPIRES_S} s")
+    found = json.loads(said)
     if as_json:
         _print(json.dumps(found, indent=2))
         return 0
@@ -98,10 +169,13 @@ def _status_lines(found: Mapping[str, Any]) -> list[str]:
 
 
 def events(settings: Settings, *, portfolio: str | None, start: int | None, follow: bool, as_json: bool) -> int:
-    """Print adjustments from the outbox's history, then, if asked to, live ones."""
+    """Print adjustments from the outbox's history, then, if asked to, live ones until Ctrl-C.
 
-    async def show(link: RedisLink, keys: Keys) -> int:
-        async for document in _adjustments(link, keys, follow=follow):
+    Raises:
+        OutageError: Redis is away.
+    """
+    with _Log(settings) as log, suppress(KeyboardInterrupt) if follow else nullcontext():
+        for document in _adjustments(log, Keys(settings.instance).outbox, follow=follow):
             if portfolio is not None and document["subject"] != portfolio:
                 continue
             if start is not None and int(document["sequence"]) < start:
@@ -111,29 +185,29 @@ def events(settings: Settings, *, portfolio: str | None, start: int | None, foll
             else:
                 _print(document["data"]["text"])
                 _print(f"  id {document['id']}\n")
-        return 0
-
-    return run(show, settings)
+    return 0
 
 
-async def _adjustments(link: RedisLink, keys: Keys, *, follow: bool) -> AsyncIterator[dict[str, Any]]:
+def _adjustments(log: _Log, outbox: str, *, follow: bool) -> Iterator[dict[str, Any]]:
     place = "0-0"
     while True:
         try:
-            page = await link.call("XRANGE", keys.outbox, f"({place}", "+", "COUNT", PAGE)
+            page = log.ask("XRANGE", outbox, f"({place}", "+", "COUNT", PAGE)
         except OutageError:
             if not follow:
                 raise
-            await asyncio.sleep(1.0)
+            time.sleep(AWAY_FOR_S)
             continue
-        for entry_id, fields in page:
+        for entry_id, listed in page:
             place = entry_id.decode()
+            # The full client makes a mapping of what Redis answers as a list.
+            fields = listed if isinstance(listed, dict) else dict(zip(listed[::2], listed[1::2], strict=True))
             if fields[b"t"].endswith(b"/adjustment"):
                 yield json.loads(fields[b"b"])
         if len(page) < PAGE:
             if not follow:
                 return
-            await asyncio.sleep(FOLLOW_EVERY_S)
+            time.sleep(FOLLOW_EVERY_S)
 
 
 def answer(settings: Settings, message_id: str, decision: str, *, by: str, reason: str | None) -> int:

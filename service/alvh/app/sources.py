@@ -2,9 +2,11 @@
 
 import gzip
 import sys
+import zlib
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Final
 
 from alvh import __version__
 from alvh.adapters.calendars import CalendarOverrides, exchange_sessions, macro_calendar
@@ -16,8 +18,10 @@ from alvh.errors import InputError, JournalError
 from alvh.settings import CalendarSettings, Settings, decision_document, document_hash
 
 # A VX future settles, and a long-dated VIX call expires, at most about 250 days ahead; business days are counted to it.
-_DAYS_AHEAD = 400
-_JOURNAL_SUFFIXES = (".jsonl", ".jsonl.gz")
+_DAYS_AHEAD: Final = 400
+_JOURNAL_SUFFIXES: Final = (".jsonl", ".jsonl.gz")
+_ARCHIVE_FILES: Final = "journal-*-*.jsonl.gz"
+_LOG_SCHEMES: Final = ("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")
 
 
 def configuration(settings: Settings, ts: int, *, feed_kind: str | None = None) -> Configuration:
@@ -52,9 +56,25 @@ def releases(settings: CalendarSettings) -> tuple[tuple[date, str, str], ...]:
     return tuple(sorted(found))
 
 
-def is_journal(source: str) -> bool:
-    """Whether SOURCE names a recorded journal rather than a tape."""
-    return source.startswith(("redis://", "rediss://", "unix://")) or source.endswith(_JOURNAL_SUFFIXES)
+def is_log(source: str) -> bool:
+    """Whether SOURCE names a log in Redis."""
+    return source.startswith(_LOG_SCHEMES)
+
+
+def source_events(source: str, settings: Settings) -> Iterator[Event]:
+    """Return the events of a tape, of a recorded journal or of an archive.
+
+    Raises:
+        InputError: there is none of them at `source`.
+    """
+    path = Path(source)
+    if source.endswith(_JOURNAL_SUFFIXES) and not path.is_dir():
+        return journal_events(source)
+    if any(path.glob(_ARCHIVE_FILES)):
+        from alvh.adapters.redis.archive import archived_events  # noqa: PLC0415 - loads the client of Redis
+
+        return archived_events(path)
+    return tape_events(source, settings)
 
 
 def tape_events(source: str, settings: Settings) -> Iterator[Event]:
@@ -80,14 +100,22 @@ def journal_events(source: str) -> Iterator[Event]:
         InputError: the file cannot be read or is no journal.
     """
     path = Path(source)
+    is_begun = False
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
                 if not line.strip():
                     continue
                 try:
-                    yield decode(line)
+                    event = decode(line)
                 except JournalError as error:
                     raise InputError(f"{path}:{number}: expected an event of a journal: {error}") from error
-    except (OSError, EOFError) as error:
+                if not is_begun and not isinstance(event, Configuration):
+                    found = type(event).__name__
+                    raise InputError(f"{path}:{number}: expected the log's first event, a Configuration, found {found}")
+                is_begun = True
+                yield event
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
+    if not is_begun:
+        raise InputError(f"{path}: expected the events of a journal, found none")

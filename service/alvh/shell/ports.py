@@ -110,8 +110,15 @@ class Journal(Protocol):
     def read(self, after_seq: int) -> AsyncIterator[tuple[int, bytes]]:
         """Yield (seq, encoded event) from behind `after_seq` to the end, without a gap."""
 
-    async def commit(self, commit: Commit) -> None:
-        """Write it all or nothing; the same commit again does no harm."""
+    async def commit(self, commit: Commit) -> Sequence[OutboundMessage]:
+        """Write it all or nothing; the same commit again does no harm.
+
+        Returns:
+            Messages of former commits that the log had lost and that were written again.
+        """
+
+    async def confirm(self, seq: int) -> Sequence[OutboundMessage]:
+        """See to it that the log still holds all that was committed, up to `seq`; returns as `commit`."""
 
 
 class Outbox(Protocol):

@@ -20,6 +20,9 @@ PAGE: Final = 256  # messages read at a time
 # How long the cursor may lag behind the acknowledgements: a crash says so much again, and nothing is lost. Writing it
 # at once would make the next commit wait for this one's fsync.
 CURSOR_LAG_S: Final = 0.1
+# A leader that was paused may wake up with a message in its hands and say it before it is refused, for as long as the
+# broker keeps its silent connection: one and a half keepalives of 10 s. What is retained is said again behind that.
+REPEAT_AFTER_S: Final = 30.0
 LEASE_POLL_S: Final = 0.1  # how soon the relay goes on when a lease that seemed lost was renewed after all
 
 
@@ -63,6 +66,7 @@ class Relay:
         self._may_speak = may_speak
         self._waiting: deque[_Waiting] = deque()
         self._is_behind = True  # more messages stand in the outbox behind those that wait here
+        self._is_reading = False  # and it is not known yet how many
         self._unread = 0  # how many of them we know of
         self._taken_to = "0-0"  # the last message that is or was waiting here
         self._arrived = asyncio.Event()
@@ -71,6 +75,7 @@ class Relay:
         self._newest: dict[str, OutboundMessage] = {}
         self._moved = asyncio.Event()
         self._greeted = 0
+        self._repeat_at: float | None = None  # when what is retained is said once more; None behind that
         self._is_held_up = False
 
     def hand_over(self, messages: Sequence[OutboundMessage], since_ns: int) -> None:
@@ -81,13 +86,18 @@ class Relay:
                 self._unread += 1
             elif _place(message.message_id) > _place(self._taken_to):  # or it was read before we were told of it
                 self._take(_Waiting(message, since_ns))
+            elif self._acknowledged and _place(message.message_id) <= _place(self._acknowledged):
+                # It was said before: Redis had lost it, and where we stood with it.
+                self._to_remember = self._newest.copy()
+                self._moved.set()
         self._count()
         self._arrived.set()
 
     @property
     def is_idle(self) -> bool:
         """Whether everything that was handed over has been acknowledged, and the outbox knows it."""
-        return not (self._waiting or self._is_behind) and self._remembered == self._acknowledged
+        is_more = bool(self._waiting) or self._is_behind or self._is_reading
+        return not is_more and self._remembered == self._acknowledged
 
     async def run(self) -> None:
         """Publish for ever.
@@ -96,6 +106,7 @@ class Relay:
             FencedError: another node leads.
         """
         await self._start()
+        self._repeat_at = asyncio.get_running_loop().time() + REPEAT_AFTER_S
         tasks = [
             asyncio.create_task(self._speak(), name="relay-speak"),
             asyncio.create_task(self._remember(), name="relay-remember"),
@@ -126,18 +137,22 @@ class Relay:
                 await self._clock.sleep(LEASE_POLL_S)
                 continue
             try:
-                if connection != self._greeted:
+                is_repeat = self._is_repeat_due()
+                if connection != self._greeted or is_repeat:
                     await self._greet()
                     self._greeted = connection
+                    self._repeat_at = None if is_repeat else self._repeat_at
                 if not self._waiting and self._is_behind:
+                    self._is_reading = True
                     await self._read()
-                if self._waiting:
+                    self._is_reading = False
+                if self._waiting and self._may_speak():  # asked again: much time may have passed since
                     await self._publish()
             except OutageError as fault:
                 await self._wait(fault)
                 continue
             self._go_on()
-            if not (self._waiting or self._is_behind):
+            if not (self._waiting or self._is_behind or self._is_repeat_due()):
                 self._arrived.clear()
                 await self._until_something()
 
@@ -148,13 +163,18 @@ class Relay:
                 async with asyncio.timeout(1.0):
                     await self._arrived.wait()
             except TimeoutError:
-                if await self._publisher.ready() != self._greeted:
+                if await self._publisher.ready() != self._greeted or self._is_repeat_due():
                     return
 
     async def _greet(self) -> None:
         """Say again what is retained: a broker that was restarted may have forgotten it."""
         for topic in sorted(self._newest):
+            if not self._may_speak():
+                raise OutageError("the lease may be another node's by now")
             await self._publisher.publish(self._newest[topic])
+
+    def _is_repeat_due(self) -> bool:
+        return self._repeat_at is not None and asyncio.get_running_loop().time() >= self._repeat_at
 
     async def _read(self) -> None:
         """Fill up from the outbox; what is handed over meanwhile stands behind it, or is in it already."""

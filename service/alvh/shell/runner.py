@@ -3,8 +3,10 @@
 import asyncio
 import json
 import logging
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -20,6 +22,7 @@ from alvh.shell.ports import (
     Journal,
     Observer,
     OutboundMessage,
+    Recovered,
     Requests,
     Silent,
     Sourced,
@@ -37,6 +40,9 @@ MAX_FOLD_NS: Final = 50_000_000  # then the loop gets its turn: lease and broker
 # the checkpoint's own size either, so that the append-only file at most doubles.
 CHECKPOINT_EVERY: Final = 2000
 CHECKPOINT_AT_LATEST: Final = 20 * CHECKPOINT_EVERY  # however large the checkpoint: a start still takes about a second
+# A change of Redis' master can lose what it had confirmed; a leader with nothing to commit notices it this soon.
+LOOK_AFTER_S: Final = 1.0
+CLOSING_LIMIT_S: Final = 3.0  # at a stop, for Redis to come back; a person who has asked for it waits no longer
 CHECKPOINT_MIN_NS: Final = 1_000_000_000  # session closes of a simulator or a tape come many a second
 
 
@@ -106,6 +112,7 @@ class Runner:
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
         self._is_stopping = False
+        self._close_by: float | None = None  # when the last attempt of the closing commit begins
         self._events_since = 0
         self._bytes_since = 0
         self._checkpoint_size = 0
@@ -122,8 +129,24 @@ class Runner:
         Raises:
             JournalError: the log cannot be folded.
         """
-        found = await self._patiently(self._journal.recover)
+        failed: tuple[int, str] | None = None
+        while True:
+            found = await self._patiently(self._journal.recover)
+            self._restore(found)
+            try:
+                await self._patiently(self.follow)
+            except FencedError as reason:
+                # Meanwhile a leader may have moved the checkpoint on and trimmed what lay behind the old one, or a
+                # failover have changed the log. Where neither is so, the same comes out again.
+                if failed == (found.checkpoint_seq, str(reason)):
+                    raise JournalError(f"the log cannot be folded from its checkpoint on: {reason}") from reason
+                failed = (found.checkpoint_seq, str(reason))
+            else:
+                return
+
+    def _restore(self, found: Recovered) -> None:
         self.engine, self._seq = self._new_engine(), 0
+        self._events_since = self._bytes_since = 0
         if found.checkpoint is not None:
             try:
                 self.engine.restore(found.checkpoint)
@@ -132,13 +155,13 @@ class Runner:
             except JournalError as error:
                 _LOGGER.warning("checkpoint cannot be used, folding the whole journal: %s", error)
                 self.engine = self._new_engine()
-        await self._patiently(self.follow)
 
     async def follow(self) -> None:
         """Fold what others have committed since; its effects are theirs to carry out.
 
         Raises:
             OutageError: the log is away; what was folded stays folded.
+            FencedError: the log does not go on where we stand: recover anew.
             JournalError: the log has a hole, or an event of another version.
         """
         turn_ends = self._clock.now() + MAX_FOLD_NS
@@ -190,8 +213,7 @@ class Runner:
         assert self._epoch > 0, "take_over comes first"
         while self._waiting or not self._is_stopping:
             if not self._waiting:
-                self._arrived.clear()
-                await self._arrived.wait()
+                await self._wait_or_look_after()
                 continue
             batch = self._fold_waiting()
             self._room.set()
@@ -205,6 +227,21 @@ class Runner:
         """Finish what was submitted, write a closing checkpoint, and let `run` return."""
         self._is_stopping = True
         self._arrived.set()
+
+    async def _wait_or_look_after(self) -> None:
+        """Wait for an event; look after the log where none comes."""
+        self._arrived.clear()
+        try:
+            async with asyncio.timeout(LOOK_AFTER_S):
+                await self._arrived.wait()
+        except TimeoutError:
+            with suppress(OutageError):
+                self._hand_over_again(await self._journal.confirm(self._seq))
+
+    def _hand_over_again(self, messages: Sequence[OutboundMessage]) -> None:
+        """Tell the relay of messages that Redis had lost: it may have looked for them in vain meanwhile."""
+        if messages:
+            self._hand_over(messages, self._clock.now())
 
     def _fold_waiting(self) -> _Batch:
         """Number and handle what waits now, up to a full batch: latency first, then many to a commit."""
@@ -258,18 +295,28 @@ class Runner:
         began = self._clock.now()
         while True:
             try:
-                await self._journal.commit(commit)
+                self._hand_over_again(await self._journal.commit(commit))
                 break
             except OutageError:
-                if self._is_stopping:
+                left = self._left_to_close()
+                if left <= 0:
                     raise
-                await self._clock.sleep(self._delays.next())
+                await self._clock.sleep(min(left, self._delays.next()))
         self._delays.reset()
         self._observer.committed((self._clock.now() - began) / 1e9, len(batch.lines))
         if checkpoint is not None:
             self._events_since = self._bytes_since = 0
             self._checkpoint_size = len(checkpoint)
             self._checkpoint_ns = self._clock.now()
+
+    def _left_to_close(self) -> float:
+        """Seconds left for another attempt."""
+        if not self._is_stopping:
+            return math.inf
+        now = asyncio.get_running_loop().time()
+        if self._close_by is None:
+            self._close_by = now + CLOSING_LIMIT_S
+        return self._close_by - now
 
     def _carry_out(self, batch: _Batch) -> None:
         if batch.messages:

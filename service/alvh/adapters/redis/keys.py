@@ -25,7 +25,7 @@ class Keys:
 
     @property
     def journal(self) -> str:
-        """Stream: one entry per event, id `<seq>-1`, field `e`."""
+        """Stream: one entry per event, id `<seq>-1`, fields `e` event, `p` the epoch it was committed under."""
         return self._key("journal")
 
     @property
@@ -35,7 +35,11 @@ class Keys:
 
     @property
     def meta(self) -> str:
-        """Hash: `epoch` fencing token, `tail` last seq, `position` of the feed, `relay` last acknowledged message."""
+        """Hash: what the log is at.
+
+        `epoch` and `leader` are the fencing token, `tail` the last seq, `position` the feed's, `relay` the last
+        acknowledged message, `archived` the last event that stands in the leader's archive.
+        """
         return self._key("meta")
 
     @property

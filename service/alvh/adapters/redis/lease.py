@@ -68,14 +68,22 @@ class RedisLease:
         while True:
             asked = self._monotonic()
             try:
-                answer = await self._link.run(ACQUIRE, self._keys, self._holder, self._ttl_ms, dead)
+                answer = await self._link.run(
+                    ACQUIRE,
+                    self._keys,
+                    self._holder,
+                    self._ttl_ms,
+                    dead,
+                    self._link.identity,
+                    self._link.highest_epoch,
+                )
             except OutageError:
                 await asyncio.sleep(self._delays.next())
                 continue
             self._delays.reset()
             status, *facts = (part.decode() for part in answer)
             if status == "ok":
-                self._epoch = int(facts[0])
+                self._epoch = self._link.highest_epoch = int(facts[0])
                 self._valid_until = asked + self._ttl_s
                 _LOGGER.info("leading under epoch %d", self._epoch)
                 return self._epoch
@@ -95,7 +103,9 @@ class RedisLease:
             FencedError: another node leads, or the log is gone.
         """
         asked = self._monotonic()
-        status, *facts = await self._link.run(RENEW, self._keys, self._epoch, self._holder, self._ttl_ms)
+        status, *facts = await self._link.run(
+            RENEW, self._keys, self._epoch, self._holder, self._ttl_ms, self._link.identity
+        )
         if status != b"ok":
             self._valid_until = 0.0
             raise FencedError(f"another node leads under epoch {facts[0].decode() or 'unknown'}, ours is {self._epoch}")

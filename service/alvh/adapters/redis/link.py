@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -95,7 +96,13 @@ class RedisAddress:
 
 
 class RedisLink:
-    """A client of one Redis whose every fault is an OutageError (it will pass) or a JournalError (it will not)."""
+    """A client of one Redis whose every fault is an OutageError (it will pass) or a JournalError (it will not).
+
+    Attributes:
+        identity: who asks through it: part of the fencing token, and of no other link's.
+        fails_over: whether a replica may take the place of the Redis we talk to.
+        highest_epoch: the highest epoch it was ever given, whatever Redis has forgotten since.
+    """
 
     def __init__(self, address: RedisAddress, *, observer: Observer | None = None) -> None:
         """Prepare the client; nothing is sent before the first command.
@@ -103,6 +110,9 @@ class RedisLink:
         Raises:
             InputError: the URL is not one.
         """
+        self.identity = secrets.token_hex(8)
+        self.highest_epoch = 0
+        self.fails_over = urlsplit(address.url).scheme.endswith(("+sentinel", "+cluster"))
         self._client = _client(address)
         self._place = address.place
         self._observer = observer or Silent()

@@ -65,7 +65,9 @@ class RedisOutbox:
         for message in retained:
             arguments += (message.topic, message.message_id.encode() + b" " + message.body)
         keys = [self._keys.meta, self._keys.retained]
-        status, *facts = await self._link.run(ACKNOWLEDGE, keys, self._epoch, message_id, *arguments)
+        status, *facts = await self._link.run(
+            ACKNOWLEDGE, keys, self._epoch, self._link.identity, message_id, *arguments
+        )
         if status != b"ok":
             raise FencedError(f"another node leads under epoch {facts[0].decode() or 'unknown'}, ours is {self._epoch}")
 

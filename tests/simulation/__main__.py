@@ -1,0 +1,36 @@
+"""`python -m simulation`: any number of seeds, or one again; a failure prints the seed that reproduces it."""
+
+import argparse
+import sys
+import time
+from collections import Counter
+
+from simulation.plan import KINDS
+from simulation.verdict import judge
+from simulation.world import World
+
+
+def main() -> int:
+    """Run seeds; return 1 where an invariant broke."""
+    parser = argparse.ArgumentParser(prog="python -m simulation", description=__doc__)
+    parser.add_argument("count", nargs="?", type=int, default=1000, help="how many seeds (default 1000)")
+    parser.add_argument("--first", type=int, default=0, metavar="SEED", help="the first of them (default 0)")
+    parser.add_argument("--kind", choices=KINDS, help="one family of faults only")
+    options = parser.parse_args()
+    began, kinds, failed = time.monotonic(), Counter[str](), 0
+    for seed in range(options.first, options.first + options.count):
+        world = World(seed, options.kind)
+        world.run()
+        kinds[world.plan.kind] += 1
+        for fault in judge(world):
+            failed += 1
+            kind = f" --kind {options.kind}" if options.kind else ""
+            sys.stdout.write(f"seed {seed} ({world.plan.kind}, {world.plan.story}): {fault}\n")
+            sys.stdout.write(f"  again: python -m simulation 1 --first {seed}{kind}\n")
+    took = time.monotonic() - began
+    sys.stdout.write(f"{options.count} seeds in {took:.1f} s, {failed} faults; {dict(sorted(kinds.items()))}\n")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

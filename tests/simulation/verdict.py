@@ -1,0 +1,132 @@
+"""What must hold after every run, whatever happened in it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from alvh.core.codec import decode
+from alvh.core.effects import Publish
+from alvh.shell.topics import Topics
+from simulation.world import KEYS, World
+
+TOPICS = Topics(root="alvh", instance="test")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A message as the subscriber reads it."""
+
+    topic: str
+    message_id: str
+    sequence: int
+    epoch: int
+    bare: bytes
+
+    @property
+    def kind(self) -> str:
+        return self.topic.rpartition("/")[2]
+
+
+def said(topic: str, body: bytes) -> Said:
+    """Read a message; `bare` is its bytes with the epoch taken out."""
+    event = json.loads(body)
+    bare = body.rpartition(b',"epoch":')[0] + b"}"
+    return Said(topic=topic, message_id=event["id"], sequence=int(event["sequence"]), epoch=event["epoch"], bare=bare)
+
+
+class Consumer:
+    """Remembers (epoch, sequence) of one topic, as interfaces section 6 tells it to."""
+
+    def __init__(self) -> None:
+        self.epoch = -1
+        self.sequence = 0
+        self.story: list[Said] = []
+        self.alarms = 0
+
+    def take(self, message: Said) -> None:
+        """Accept what is new."""
+        if message.sequence <= self.sequence:
+            if message.epoch <= self.epoch:
+                return
+            self.alarms += 1  # the log was reset: what follows is told anew
+            self.story = [known for known in self.story if known.sequence < message.sequence]
+        self.epoch = max(message.epoch, self.epoch)
+        self.sequence = message.sequence
+        self.story.append(message)
+
+
+def judge(world: World) -> list[str]:
+    """Return what does not hold."""
+    faults = [
+        *world.faults,
+        *(f"loop: {fault.get('message')}: {fault.get('exception')!r}" for fault in world.loop.faults),
+    ]
+    if faults:
+        return faults
+    expected = _expected(world)
+    heard = [said(topic, body) for topic, body in world.broker.delivered]
+    faults += _two_contents(world, heard)
+    for topic in sorted({topic for topic, _ in expected}):
+        wanted = [body for where, body in expected if where == topic]
+        if topic.endswith("/signals"):
+            continue
+        consumer = Consumer()
+        for message in heard:
+            if message.topic == topic:
+                consumer.take(message)
+        faults += _compared(topic, [message.bare for message in consumer.story], wanted)
+        if consumer.alarms and not world.plan.may_reset:
+            faults.append(f"{topic}: {consumer.alarms} alarms in a log that was never reset")
+        sequences = [message.sequence for message in consumer.story]
+        if sequences != list(range(1, len(sequences) + 1)):
+            faults.append(f"{topic}: sequences {sequences}")
+    return faults + _outbox(world, expected) + _retained(world, expected)
+
+
+def _expected(world: World) -> list[tuple[str, bytes]]:
+    """(topic, bytes without epoch) of a run without a fault; of a live feed, what the journal gives."""
+    effects: Sequence[Publish]
+    if world.story.tape is not None:
+        effects = world.story.expected()
+    else:
+        engine = world.story.new_engine()
+        lines = [fields[1] for fields in world.redis.model.keys.stream(KEYS.journal).entries]
+        effects = [effect for line in lines for effect in engine.handle(decode(line)) if isinstance(effect, Publish)]
+    return [(TOPICS.of(effect), effect.body) for effect in effects]
+
+
+def _two_contents(world: World, heard: Sequence[Said]) -> list[str]:
+    seen: dict[tuple[str, str, int], tuple[int, bytes]] = {}
+    faults = []
+    for message in heard:
+        if message.kind == "signals" and world.plan.story != "real":
+            continue  # the toy's signals have no id of their own
+        epoch = message.epoch if world.plan.may_reset else 0
+        content = (message.epoch, message.bare)
+        if seen.setdefault((message.topic, message.message_id, epoch), content) != content:
+            faults.append(f"{message.message_id}: two contents")
+    return faults
+
+
+def _compared(where: str, found: Sequence[bytes], wanted: Sequence[bytes]) -> list[str]:
+    if list(found) == list(wanted):
+        return []
+    at = next((n for n, (a, b) in enumerate(zip(found, wanted, strict=False)) if a != b), min(len(found), len(wanted)))
+    return [f"{where}: {len(found)} messages, expected {len(wanted)}; they part at {at}"]
+
+
+def _outbox(world: World, expected: Sequence[tuple[str, bytes]]) -> list[str]:
+    """The outbox holds each message once; its beginning may have been trimmed."""
+    stored = [
+        (fields[1].decode(), fields[3].rpartition(b',"epoch":')[0] + b"}")
+        for fields in world.redis.model.keys.stream(KEYS.outbox).entries
+    ]
+    wanted = list(expected[len(expected) - len(stored) :]) if world.plan.retains else list(expected)
+    return [] if stored == wanted else [f"outbox: {len(stored)} messages, expected {len(wanted)}"]
+
+
+def _retained(world: World, expected: Sequence[tuple[str, bytes]]) -> list[str]:
+    """What the broker shows a late subscriber is the newest of each topic."""
+    newest = {topic: body for topic, body in expected if not topic.endswith("/adjustment")}
+    shown = {topic: body.rpartition(b',"epoch":')[0] + b"}" for topic, body in world.broker.retained.items()}
+    return [f"retained {topic}: not the newest" for topic, body in newest.items() if shown.get(topic) != body]

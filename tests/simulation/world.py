@@ -1,0 +1,377 @@
+"""The world of one run: nodes of one instance, their Redis and their broker, and what befalls them."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextvars import Context
+from dataclasses import dataclass
+from functools import cache
+from itertools import count
+from random import Random
+
+import pytest
+
+from alvh.adapters.mqtt import BrokerAddress
+from alvh.adapters.redis import Keys, RedisAddress, RedisJournal, RedisLease, RedisLink, RedisRetention
+from alvh.adapters.redis import journal as journal_module
+from alvh.adapters.redis import lease as lease_module
+from alvh.adapters.redis import retention as retention_module
+from alvh.app import node as node_module
+from alvh.app.node import InstanceNode
+from alvh.core.engine import Engine
+from alvh.core.events import Event, Quote
+from alvh.core.sessions import SessionCalendar
+from alvh.errors import AlvhError, OutageError
+from alvh.settings import Settings
+from alvh.shell import relay as relay_module
+from alvh.shell import runner as runner_module
+from alvh.shell.ports import Delays, Silent, Sourced
+from simulation.broker import KEEPALIVE_LIMIT_S, SimulatedBroker, SimulatedClient
+from simulation.engines import Story, live_story, real_story, toy_story
+from simulation.loop import PROCESS, Process, VirtualLoop, spawn
+from simulation.network import Rates, RedisServer
+from simulation.plan import FAULTY_S, Fault, Plan, plan
+from simulation.redis_model import Keyspace
+
+KEYS = Keys("test")
+START_S = 1_700_000_000.0
+LEASE_S = 1.5
+TAPE = 60  # quotes of a run
+GIVE_UP_S = 150.0  # virtual: what has not come right by then never will
+# What a leader that was paused, or a connection that was slow, has said late is put right within this time.
+AFTERMATH_S = 45.0
+_NOWHERE = Context()
+
+
+class WallClock:
+    """A node's time of day; it may jump."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self._loop = loop
+        self.offset_s = START_S
+
+    def now(self) -> int:
+        return round((self.offset_s + self._loop.time()) * 1e9)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+@dataclass(slots=True)
+class Daemon:
+    """One of the nodes, through all its lives."""
+
+    number: int
+    clock: WallClock
+    process: Process | None = None
+    node: InstanceNode | None = None
+    task: "asyncio.Task[None] | None" = None
+    client: SimulatedClient | None = None
+
+
+@cache
+def settings() -> Settings:
+    """Of all simulated nodes."""
+    return Settings.model_validate({"instance": "test", "redis": {"lease_s": LEASE_S}})
+
+
+class World:
+    """One run."""
+
+    def __init__(self, seed: int, kind: str | None = None) -> None:
+        self.seed = seed
+        self.random = Random(seed)
+        self.plan: Plan = plan(self.random, kind)
+        self.story: Story = _story(self.plan, self.random)
+        self.loop = VirtualLoop()  # type: ignore[abstract]  # what needs a socket is not there
+        self.redis = RedisServer(self.loop, self.random, self.plan.rates, START_S)
+        self.broker = SimulatedBroker(self.loop, self.random, self.plan.broker_rates)
+        self.daemons = [Daemon(number, WallClock(self.loop)) for number in range(self.plan.nodes)]
+        self.faults: list[str] = []
+        self._gone: list[Process] = []
+        self._lives = count(1)
+        self._live_quotes = 0
+        self._is_settled = False
+        self._quiet_s = 0.0
+
+    # The run
+
+    def run(self) -> None:
+        """Play the plan to its end; `faults` says what went wrong beyond it."""
+        was_collecting = gc.isenabled()
+        gc.disable()  # a collection in mid-run would run clean-ups of the killed
+        try:
+            with pytest.MonkeyPatch.context() as patch:
+                self._put_in_place(patch)
+                for daemon in self.daemons:
+                    self._at(self.random.uniform(0.0, 0.3), self._start, daemon)
+                for fault in self.plan.faults:
+                    self._at(fault.at, self._befall, fault)
+                self._at(FAULTY_S, self._calm_down)
+                self._at(FAULTY_S, self._look)
+                if not self.loop.run_until(lambda: self._is_settled or bool(self.faults), GIVE_UP_S):
+                    self.faults.append(f"not settled after {GIVE_UP_S:g} s: {self._state()}")
+                if not self.faults and not self._is_retained_newest():
+                    end = self.loop.time() + AFTERMATH_S
+                    self.loop.run_until(lambda: self.loop.time() >= end, AFTERMATH_S)
+                self._run_down()
+        finally:
+            if was_collecting:
+                gc.enable()
+
+    def _put_in_place(self, patch: pytest.MonkeyPatch) -> None:
+        """Put the models where the node reaches for servers, and make queues small enough to be filled."""
+        story = self.story
+        for name, stand_in in (
+            ("RedisLink", lambda *_, **__: self.redis.link()),
+            ("RedisLease", self._lease),
+            ("MqttBroker", self._client),
+            ("Engine", story.new_engine),
+            ("prelude", self._prelude),
+            ("open_feed", lambda *_, **__: Feed(self)),
+            ("SystemRandom", lambda: self.random),
+        ):
+            patch.setattr(node_module, name, stand_in)
+        patch.setattr(lease_module, "is_dead", self._is_known_dead)
+        for module, name, value in (
+            (journal_module, "PAGE", 5),
+            (runner_module, "MAX_BATCH", 6),
+            (runner_module, "MAX_WAITING", 12),
+            (runner_module, "CHECKPOINT_EVERY", 9),
+            (relay_module, "MAX_WAITING", 6),
+            (relay_module, "PAGE", 4),
+            (retention_module, "STEP", 5),
+        ):
+            patch.setattr(module, name, value)
+
+    def _prelude(
+        self, _settings: Settings, engine: Engine, _now: int
+    ) -> tuple[Sequence[Event], SessionCalendar | None]:
+        is_new = self.story.prelude and engine.configuration is None
+        return (self.story.prelude if is_new else (), self.story.sessions)
+
+    def _lease(self, link: RedisLink, keys: Keys, *, delays: Delays, ttl_s: float) -> RedisLease:
+        process = PROCESS.get()
+        assert process is not None
+        lease = KeptLease(link, keys, delays=delays, ttl_s=ttl_s, holder=process.name, monotonic=self.loop.time)
+        lease.retains = self.plan.retains
+        return lease
+
+    def _client(self, *_: object, delays: Delays, **__: object) -> SimulatedClient:
+        client = SimulatedClient(self.loop, self.broker, delays)
+        for daemon in self.daemons:
+            if daemon.process is PROCESS.get():
+                daemon.client = client
+        return client
+
+    def _is_known_dead(self, holder: str) -> bool:
+        """On one machine the next node sees that the leader's process is gone; on two it does not."""
+        return self.seed % 2 == 0 and all(d.process is None or d.process.name != holder for d in self.daemons)
+
+    # The nodes
+
+    def _start(self, daemon: Daemon) -> None:
+        if daemon.process is not None:
+            return
+        daemon.process = process = Process(f"node-{daemon.number}.{next(self._lives)}")
+        daemon.task = spawn(self.loop, process, self._live(daemon))
+
+    async def _live(self, daemon: Daemon) -> None:
+        daemon.node = InstanceNode(
+            settings(),
+            redis=RedisAddress(url="redis://simulated"),
+            broker=BrokerAddress(url="mqtt://simulated"),
+            clock=daemon.clock,
+            observer=Silent(),
+        )
+        if self.plan.retains:
+            daemon.node.link.journal = daemon.node._journal  # type: ignore[attr-defined]  # for KeptLease
+        try:
+            await daemon.node.run()
+        except OutageError as error:
+            if not daemon.node._stopping.is_set():  # a stop does not wait for ever for a Redis that is away
+                self.faults.append(f"a node ended: {error}")
+        except AlvhError as error:
+            self.faults.append(f"a node ended: {type(error).__name__}: {error}")
+        except Exception as error:
+            self.faults.append(f"a node ended: {error!r}")
+        self._at(0.0, self._ended, daemon)
+
+    def _ended(self, daemon: Daemon) -> None:
+        daemon.process = None
+        if self.loop.time() < FAULTY_S:
+            self._at(self.random.uniform(0.1, 2.0), self._start, daemon)
+        else:
+            self._start(daemon)
+
+    # What befalls them
+
+    def _at(self, seconds: float, act: Callable[..., object], *arguments: object) -> None:
+        self.loop.call_later(seconds, act, *arguments, context=_NOWHERE)
+
+    def _befall(self, fault: Fault) -> None:
+        daemon = self.daemons[fault.node]
+        match fault.what:
+            case "crash":
+                self._crash(daemon, fault.lasts)
+            case "stop" if daemon.node is not None and daemon.process is not None and not daemon.process.is_paused:
+                daemon.node.stop()
+            case "pause":
+                self._pause(daemon, fault.lasts)
+            case "redis" if self.redis.is_up:
+                self.redis.is_up = False
+                self._at(fault.lasts, setattr, self.redis, "is_up", True)
+            case "failover" if self.redis.is_up:
+                replica = self.redis.snapshot()
+                self._at(self.plan.lag_s, self._fail_over, replica, fault.lasts)
+            case "broker" | "forgetful_broker":
+                self.broker.stop(forgets=fault.what == "forgetful_broker")
+                self._at(fault.lasts, setattr, self.broker, "is_up", True)
+            case "clock":
+                daemon.clock.offset_s += fault.lasts * 10
+            case "redis_clock":
+                self.redis.offset_s += fault.lasts
+
+    def _crash(self, daemon: Daemon, back_after_s: float) -> None:
+        if daemon.process is None or daemon.task is None or daemon.task.done():
+            return
+        self._gone.append(daemon.process)
+        daemon.process.is_paused = True  # for ever
+        daemon.process = None
+        if daemon.client is not None and daemon.client.session is not None:
+            self._at(0.001, self.broker.cut, daemon.client.session)
+        self._at(back_after_s, self._start, daemon)
+
+    def _pause(self, daemon: Daemon, seconds: float) -> None:
+        process = daemon.process
+        if process is None or process.is_paused:
+            return
+        process.is_paused = True
+        self._at(seconds, self._wake, daemon, process)
+        if seconds > KEEPALIVE_LIMIT_S and daemon.client is not None and daemon.client.session is not None:
+            self._at(KEEPALIVE_LIMIT_S, self.broker.cut, daemon.client.session)
+
+    def _wake(self, daemon: Daemon, process: Process) -> None:
+        if daemon.process is process:
+            self.loop.wake(process)
+
+    def _fail_over(self, replica: Keyspace, seconds: float) -> None:
+        if self.redis.is_up:
+            self.redis.become(replica)
+            self.redis.is_up = False
+            self._at(seconds, setattr, self.redis, "is_up", True)
+
+    def _calm_down(self) -> None:
+        self.redis.rates = Rates()
+        self.broker.rates = type(self.broker.rates)()
+
+    # The end
+
+    def _look(self) -> None:
+        """Look twice a second whether everything has come to rest, and has been at rest for a while."""
+        is_awake = all(d.process is not None and not d.process.is_paused for d in self.daemons)
+        is_quiet = self.broker.is_up and is_awake and self.has_all_been_said()
+        self._quiet_s = self._quiet_s + 0.5 if is_quiet else 0.0
+        if self._quiet_s > 3.0:
+            self._is_settled = True
+        else:
+            self._at(0.5, self._look)
+
+    def has_all_been_said(self) -> bool:
+        """Whether the feed is at its end and every message has been acknowledged."""
+        keys = self.redis.model.keys
+        meta = keys.fields(KEYS.meta)
+        if self.story.tape is not None and meta.get(b"position") != b"%d" % len(self.story.tape):
+            return False
+        leaders = [d.node for d in self.daemons if d.node is not None and d.process is not None and d.node.is_leader]
+        if not leaders or any(leader._runner.engine.pending() for leader in leaders if self.story.tape is None):
+            return False
+        newest = keys.stream(KEYS.outbox).ids[-1:] or [(0, 0)]
+        if self.plan.may_reset:  # the cursor may have been lost alone; it moves on with the next message
+            relays, (seq, n) = [leader._relay for leader in leaders], newest[0]
+            return any(relay is not None and relay.is_idle and relay._taken_to == f"{seq}-{n}" for relay in relays)
+        return meta.get(b"relay", b"0-0") == b"%d-%d" % newest[0]
+
+    def _is_retained_newest(self) -> bool:
+        newest = self.redis.model.keys.fields(KEYS.retained)
+        shown = {topic.encode(): body for topic, body in self.broker.retained.items()}
+        return shown == {topic: value.partition(b" ")[2] for topic, value in newest.items()}
+
+    def _state(self) -> str:
+        keys = self.redis.model.keys
+        leaders = [d.number for d in self.daemons if d.node is not None and d.node.is_leader]
+        meta = {name.decode(): value.decode() for name, value in keys.fields(KEYS.meta).items()}
+        return f"leaders {leaders}, {meta}, outbox {keys.stream(KEYS.outbox).ids[-1:]}"
+
+    def _run_down(self) -> None:
+        """Let the killed end too, so that nothing is left to the garbage collector; the world has gone by then."""
+        self.redis.is_up = self.broker.is_up = False
+        for process in self._gone:
+            self.loop.wake(process)
+        for daemon in self.daemons:
+            if daemon.process is not None:
+                self.loop.wake(daemon.process)
+        for _ in range(2):  # a task group that fails at that moment tells of its failure instead of the cancellation
+            for task in asyncio.all_tasks(self.loop):
+                task.cancel()
+            if self.loop.run_until(lambda: not asyncio.all_tasks(self.loop), 30.0):
+                return
+        self.faults.append(f"tasks left behind: {sorted(t.get_name() for t in asyncio.all_tasks(self.loop))}")
+
+    async def feed_pause(self) -> None:
+        """Between two quotes: nothing, a moment, or as long as a feed that is gone."""
+        chance = self.random.random()
+        if chance < 0.3:
+            return
+        await asyncio.sleep(self.random.uniform(0.5, 2.5) if chance > 0.98 else self.random.expovariate(6.0))
+
+    def live_quote(self, now: int) -> Quote:
+        """The next quote of a live feed; nobody hears it twice."""
+        self._live_quotes += 1
+        n = self._live_quotes
+        return Quote(ts_event=now, ts_recv=now, instrument_id="SPX", last_price=5000 + (n * 7919 % 1000) / 7)
+
+
+class KeptLease(RedisLease):
+    """A lease with the leader's retention beside it, which lives exactly as long."""
+
+    retains = False
+
+    async def keep(self) -> None:
+        if not self.retains:
+            await super().keep()
+            return
+        journal: RedisJournal = self._link.journal  # type: ignore[attr-defined]  # put there by the world
+        retention = RedisRetention(self._link, KEYS, journal, history_days=1, round_s=0.7)
+        retention._history_ns = 1  # toy quotes are nanoseconds apart
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(super().keep())
+            tasks.create_task(retention.keep())
+
+
+class Feed:
+    """Plays the tape from behind a position, or live quotes while there are any."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def events(self, position: str | None) -> AsyncIterator[Sourced]:
+        world = self._world
+        if world.story.tape is None:
+            clock = next(daemon.clock for daemon in world.daemons if daemon.process is PROCESS.get())
+            while world.loop.time() < FAULTY_S:
+                await world.feed_pause()
+                await asyncio.sleep(0.001)
+                yield Sourced(event=world.live_quote(clock.now()))
+            return
+        for sourced in world.story.tape[int(position or 0) :]:
+            await world.feed_pause()
+            yield sourced
+
+
+def _story(plan: Plan, random: Random) -> Story:
+    if plan.story == "live":
+        return live_story()
+    if plan.story == "real":
+        return real_story(random.randrange(8), 10)
+    return toy_story(TAPE)
