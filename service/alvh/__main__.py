@@ -65,6 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--out", type=Path, required=True, metavar="FILE", help="CSV; - for standard output")
     command.set_defaults(run=_signals)
 
+    command = commands.add_parser("size", help="one sizing of one portfolio in one market, as JSON")
+    command.add_argument("--portfolio", type=Path, required=True, metavar="FILE", help="a portfolio, YAML")
+    command.add_argument("--market", type=Path, required=True, metavar="FILE", help="a market: alvh schema market")
+    command.set_defaults(run=_size)
+
     command = commands.add_parser("check", help="validate a configuration")
     command.add_argument("file", type=Path, metavar="FILE")
     command.set_defaults(run=_check)
@@ -94,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_record)
 
     command = commands.add_parser("schema", help="JSON Schemas")
-    command.add_argument("what", choices=("config", "messages"))
+    command.add_argument("what", choices=("config", "market", "messages"))
     command.set_defaults(run=_schema)
     return parser
 
@@ -120,6 +125,13 @@ def _signals(options: argparse.Namespace) -> int:
 
     count = signals(options.source, load(options.config), options.out)
     sys.stderr.write(f"{count} sessions\n")
+    return _DONE
+
+
+def _size(options: argparse.Namespace) -> int:
+    from alvh.app.sizing import sized  # noqa: PLC0415 - loads the engine
+
+    _print(json.loads(sized(options.portfolio, options.market)))
     return _DONE
 
 
@@ -173,6 +185,10 @@ def _schema(options: argparse.Namespace) -> int:
         from alvh.settings import Settings  # noqa: PLC0415 - loads pydantic-settings
 
         _print(Settings.model_json_schema())
+    elif options.what == "market":
+        from alvh.app.market_file import MarketFile  # noqa: PLC0415 - loads pydantic-settings
+
+        _print(MarketFile.model_json_schema())
     else:
         from alvh.messages import schemas  # noqa: PLC0415 - builds every model
 

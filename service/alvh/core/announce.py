@@ -38,6 +38,7 @@ class Decision:
         fields: further fields of HedgeAdjustment by name.
         legs: contracts wanted.
         target: further fields of HedgeTarget by name.
+        signals: of the portfolio's own book, beside those of the market.
     """
 
     reasons: tuple[str, ...]
@@ -48,6 +49,7 @@ class Decision:
     fields: Mapping[str, Any] = field(default_factory=dict)
     legs: tuple[TargetLeg, ...] = ()
     target: Mapping[str, Any] = field(default_factory=dict)
+    signals: tuple[Signal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +153,7 @@ def adjustment(origin: Origin, portfolio: str, cause: Cause, decision: Decision)
     event_id = f"{portfolio}-{cause.sequence:020d}-{cause.ts_event}"
     asof = cause.session.isoformat() if cause.session else ""
     fields: dict[str, Any] = {"pricing": "none", "executable": False, **decision.fields}
+    own = Shown(decision.signals, cause.session)
     market = {name.lower(): cause.prices.get(name) for name in ("SPX", "RUT", "IWM", "VIX", "RVX")}
     adjusted = HedgeAdjustment(
         event_id=event_id,
@@ -174,8 +177,8 @@ def adjustment(origin: Origin, portfolio: str, cause: Cause, decision: Decision)
         held=decision.held,
         sessions_since_rebalance=cause.sessions,
         moves=list(cause.moves),
-        signals=cause.shown.parts,
-        missing=cause.shown.missing,
+        signals=sorted((*cause.shown.parts, *own.parts), key=lambda part: part.id),
+        missing=sorted((*cause.shown.missing, *own.missing)),
         **{**market, **fields},
     )
     target = HedgeTarget(

@@ -1,33 +1,13 @@
 """Who decides about one portfolio's hedge: the desk of triggers alone, or that of the methodology."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from alvh.core.announce import Decision
 from alvh.core.events import Answer
-from alvh.core.phase_desk import PhaseDesk
+from alvh.core.hedge.desk import HedgeDesk
 from alvh.core.portfolio import PortfolioState
-from alvh.core.situation import Situation
-
-
-class Desk(Protocol):
-    """Decides about the hedge of one portfolio; keeps what it must in `PortfolioState.hedge` as plain data."""
-
-    needs: Sequence[str]
-    """Instruments that must have been seen before the first message, beside SPX and the small-cap index."""
-
-    def is_ready(self, state: PortfolioState) -> bool:
-        """Whether there is something to decide about."""
-
-    def decide(self, state: PortfolioState, situation: Situation) -> Decision:
-        """Decide at a close or behind a trigger; a decision without reasons is not announced."""
-
-    def answered(self, state: PortfolioState, answer: Answer) -> None:
-        """Take an answer that counts."""
-
-    def legs(self, state: PortfolioState) -> list[dict[str, Any]]:
-        """Contracts wanted and held: leg, instrument, target_quantity, current_quantity."""
-
+from alvh.core.situation import Desk, Situation
 
 _FIRST: Final = "Both indices have been seen: moves and sessions count from here."
 _DUE: Final = "Rebalance the hedge: a trigger of the methodology has fired."
@@ -65,6 +45,6 @@ class TriggersAlone:
         return []
 
 
-def open_desk(portfolio: Mapping[str, Any]) -> Desk:
+def open_desk(portfolio: Mapping[str, Any], document: Mapping[str, Any]) -> Desk:
     """Return the desk a portfolio's configuration asks for."""
-    return TriggersAlone() if portfolio["hedge"] == "none" else PhaseDesk(portfolio)
+    return TriggersAlone() if portfolio["hedge"] == "none" else HedgeDesk(portfolio, document)

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
 
-from alvh.core.desks import Desk, open_desk
+from alvh.core.desks import open_desk
 from alvh.core.market import MarketBoard
 from alvh.core.portfolio import PortfolioState
+from alvh.core.situation import Desk
 from alvh.core.triggers import MoveWatch, move_ratio
 from alvh.message_parts import Move
 
@@ -32,7 +33,7 @@ class Portfolios:
         anchors = {state.portfolio_id: self.anchors(rank) for rank, state in enumerate(self.states)}
         known = {state.portfolio_id: state for state in self.states}
         self._settings = list(document["portfolios"])
-        self.desks = [open_desk(portfolio) for portfolio in self._settings]
+        self.desks = [open_desk(portfolio, document) for portfolio in self._settings]
         names = [portfolio["id"] for portfolio in self._settings]
         self.states = [known.get(name) or PortfolioState(portfolio_id=name) for name in names]
         if self.small_cap is not None:

@@ -1,11 +1,14 @@
-"""What a desk sees when it decides about one portfolio's hedge."""
+"""What a hedge desk sees when it decides, and what every desk can do."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any, Protocol
 
-from alvh.core.events import FuturesCurve, OptionChain
+from alvh.core.announce import Decision
+from alvh.core.events import Answer, FuturesCurve, OptionChain
 from alvh.core.market import MarketBoard
+from alvh.core.portfolio import PortfolioState
 from alvh.core.sessions import SessionCalendar
 from alvh.core.signals.book import SignalBook
 from alvh.message_parts import Move
@@ -43,3 +46,26 @@ class Situation:
     rates: Mapping[str, float]
     fees: Mapping[str, float]
     is_live: bool
+
+
+class Desk(Protocol):
+    """Decides about the hedge of one portfolio; keeps what it must in `PortfolioState.hedge` as plain data."""
+
+    needs: Sequence[str]
+    """Instruments that must have been seen before the first message, beside SPX and the small-cap index."""
+
+    def is_ready(self, state: PortfolioState) -> bool:
+        """Whether there is something to decide about."""
+        ...
+
+    def decide(self, state: PortfolioState, situation: Situation) -> Decision:
+        """Decide at a close, or at a quote that triggered."""
+        ...
+
+    def answered(self, state: PortfolioState, answer: Answer) -> None:
+        """Take an answer to an adjustment."""
+        ...
+
+    def legs(self, state: PortfolioState) -> list[dict[str, Any]]:
+        """Return the contracts wanted and held."""
+        ...

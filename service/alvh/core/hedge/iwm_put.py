@@ -50,7 +50,7 @@ class PutMarks:
     Attributes:
         vol: implied volatility, decimal.
         mid: European value.
-        american: by the binomial tree.
+        tree: what the binomial tree needs: spot, strike, years, volatility, rate, dividend.
         delta: per dollar of IWM.
         gamma: per dollar squared.
         vega: per volatility point.
@@ -62,7 +62,7 @@ class PutMarks:
 
     vol: float
     mid: float
-    american: float
+    tree: tuple[float, float, float, float, float, float]
     delta: float
     gamma: float
     vega: float
@@ -70,6 +70,11 @@ class PutMarks:
     break_even: float
     break_even_return: float
     relative_width: float
+
+    @property
+    def american(self) -> float:
+        """Its value with early exercise by the binomial tree: dearer than all else here, so made when asked for."""
+        return american_put_binomial(*self.tree)
 
 
 class PutPricer:
@@ -117,7 +122,7 @@ class PutPricer:
         return PutMarks(
             vol=vol,
             mid=mid,
-            american=american_put_binomial(self.spot, put.strike, years, vol, market.rate, market.iwm_dividend),
+            tree=(self.spot, put.strike, years, vol, market.rate, market.iwm_dividend),
             delta=float(greeks.delta),
             gamma=float(greeks.gamma),
             vega=float(greeks.vega_point),

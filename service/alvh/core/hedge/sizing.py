@@ -4,7 +4,7 @@
 itself is in `solver`, the shape of the answer in `outcome`.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,7 +21,32 @@ from alvh.core.hedge.slots import SlotPlan, Slots, plan_slots, slots_of
 from alvh.core.hedge.solver import Demand, solve
 from alvh.core.hedge.units import UnitBoard, UnitTable, unit_table
 
-__all__ = ["Sizing", "SizingInputs", "SizingParameters", "size"]
+__all__ = [
+    "Glance", "Sizing", "SizingInputs", "SizingParameters", "Worked", "glance", "glance_at_held", "report", "size",
+    "work",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """What a close asks of the hedge held, without the report of a sizing.
+
+    Attributes:
+        offset_held: offset at the design shock of what is held; 0 where nothing is lost.
+        offset_target: the same of the attainable whole-contract target; None where it was not asked for.
+        cost_held: HC of what is held over the horizon, dollars.
+        cap: what it may be, dollars.
+    """
+
+    offset_held: float
+    offset_target: float | None
+    cost_held: float
+    cap: float
+
+    @property
+    def drift(self) -> float:
+        """How far the two offsets lie apart (TIMER_5); 0 where the target was not asked for."""
+        return 0.0 if self.offset_target is None else abs(self.offset_target - self.offset_held)
 
 
 def size(inputs: SizingInputs) -> Sizing:
@@ -29,6 +54,50 @@ def size(inputs: SizingInputs) -> Sizing:
 
     Raises:
         ValueError: two candidates for one leg, or a negative quantity held.
+    """
+    return report(work(inputs))
+
+
+def glance(worked: Worked) -> Glance:
+    """Return how far what is held lies from what should be, and what it costs; `report` says all of it."""
+    loss = float(worked.losses[DESIGN])
+    held, wanted = float(worked.gains(worked.held)[DESIGN]), float(worked.gains(worked.wanted)[DESIGN])
+    return Glance(
+        offset_held=held / loss if loss > 0.0 else 0.0,
+        offset_target=wanted / loss if loss > 0.0 else 0.0,
+        cost_held=worked.gross_cost(worked.held),
+        cap=worked.budget.gross_cap + worked.budget.small_caps,
+    )
+
+
+def glance_at_held(inputs: SizingInputs) -> Glance:
+    """Return what is held and what it costs, without asking what should be: a third of the work."""
+    parameters, market = inputs.parameters, inputs.market
+    exposure = exposure_of(inputs)
+    plan = plan_slots((), inputs.held)
+    board = UnitBoard(market, plan.units, parameters.scenario.vvix_beta)
+    gamma = parameters.scenario.vix_pct_per_spx_pct
+    table = unit_table(board, exposure.shocks, DESIGN, exposure.horizon, gamma, market.vix)
+    budget = budget_of(inputs, exposure, plan, table)
+    held = np.array(plan.held, dtype=np.float64)
+    losses = exposure.condor_losses
+    if inputs.covers_small_caps or parameters.scope == "split":
+        losses = losses + exposure.small_cap_losses
+    loss = float(losses[DESIGN])
+    gain = float(held @ table.gain_held[:, DESIGN]) if len(held) else 0.0
+    return Glance(
+        offset_held=gain / loss if loss > 0.0 else 0.0,
+        offset_target=None,
+        cost_held=float(held @ table.cost_held) if len(held) else 0.0,
+        cap=budget.gross_cap + budget.small_caps,
+    )
+
+
+def work(inputs: SizingInputs) -> Worked:
+    """Return a sizing worked out, for `glance` or `report` to be made of it.
+
+    Raises:
+        ValueError: as `size`.
     """
     parameters, market = inputs.parameters, inputs.market
     exposure = exposure_of(inputs)
@@ -49,18 +118,16 @@ def size(inputs: SizingInputs) -> Sizing:
         slots = replace(slots, refund=np.zeros_like(slots.refund))
     sleeves = _sleeves(inputs, exposure, budget, guards, slots, held)
     targets = _targets(inputs.target, plan, table, sleeves)
-    return report(
-        Worked(
-            inputs=inputs,
-            exposure=exposure,
-            budget=budget,
-            board=board,
-            table=table,
-            plan=plan,
-            guards=guards,
-            sleeves=sleeves,
-            targets=targets,
-        )
+    return Worked(
+        inputs=inputs,
+        exposure=exposure,
+        budget=budget,
+        board=board,
+        table=table,
+        plan=plan,
+        guards=guards,
+        sleeves=sleeves,
+        targets=targets,
     )
 
 

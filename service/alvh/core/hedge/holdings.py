@@ -1,0 +1,204 @@
+"""What a portfolio holds between two decisions: condors, lots of hedge legs, two ledgers; written as plain data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+from alvh.core.hedge.book import Condor
+from alvh.core.hedge.bookings import Line
+from alvh.core.hedge.ledger import Contract, Ledger
+
+Terms = tuple[tuple[date, float | None, int], ...]
+"""What one unit is made of, whatever the class: (expiry, strike, ratio) of each part."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldCondor:
+    """Condors of one kind, as sold.
+
+    Attributes:
+        key: names them for as long as they live.
+        condor: strikes, quantity, credit, class, expiry; its `days` are those at the sale.
+        opened: session of the sale, or in which they were first seen.
+        is_program: sold by the portfolio's program; otherwise named in its configuration.
+    """
+
+    key: str
+    condor: Condor
+    opened: date
+    is_program: bool
+
+    @property
+    def expiry(self) -> date:
+        """The day they settle."""
+        assert self.condor.expiry is not None
+        return self.condor.expiry
+
+    def at(self, session: date) -> Condor:
+        """Return them as they stand at a session."""
+        return replace(self.condor, days=(self.expiry - session).days)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LotPart:
+    """One contract of a lot; per unit `ratio` of it, negative sold."""
+
+    symbol: str
+    trading_class: str
+    strike: float | None
+    expiry: date
+    ratio: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lot:
+    """Units of one hedge leg, of one make.
+
+    Attributes:
+        leg: L1, L1b, L2, L3a or L3b.
+        parts: what one unit is made of.
+        multiplier: dollars per point.
+        quantity: units, above 0.
+        entry_price: mean net price paid per unit, points.
+        extrinsic: at entry, points; None where it is not known.
+        armed: whether its harvest may still fire (3.2).
+        opened: session of its first purchase.
+    """
+
+    leg: str
+    parts: tuple[LotPart, ...]
+    multiplier: float
+    quantity: int
+    entry_price: float
+    extrinsic: float | None
+    armed: bool
+    opened: date
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """What one unit is made of, by name."""
+        return tuple(part.symbol for part in self.parts)
+
+    @property
+    def terms(self) -> Terms:
+        """The same by expiry, strike and ratio: what sizing takes for one line is one lot."""
+        return tuple((part.expiry, part.strike, part.ratio) for part in self.parts)
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """Its contracts as the ledger books them."""
+        return tuple(
+            Line(
+                contract=Contract(
+                    symbol=part.symbol,
+                    leg=self.leg,
+                    multiplier=self.multiplier,
+                    premium=part.strike is not None,
+                    expiry=part.expiry,
+                ),
+                ratio=part.ratio,
+            )
+            for part in self.parts
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Holdings:
+    """All that is held, and the two ledgers: condors and hedge never pay for one another (1.1, Second Engine)."""
+
+    condors: list[HeldCondor] = field(default_factory=list)
+    lots: list[Lot] = field(default_factory=list)
+    condor_ledger: Ledger = field(default_factory=Ledger)
+    sleeve: Ledger = field(default_factory=Ledger)
+    named: list[str] = field(default_factory=list)
+
+    def find(self, leg: str, terms: Terms) -> Lot | None:
+        """Return the lot of a leg on these terms."""
+        return next((lot for lot in self.lots if lot.leg == leg and lot.terms == terms), None)
+
+    def put(self, lot: Lot) -> None:
+        """Add a lot to what is held of its make, at the mean of the entry prices; or take the place of what was."""
+        held = self.find(lot.leg, lot.terms)
+        if held is None:
+            self.lots.append(lot)
+            return
+        count = held.quantity + lot.quantity
+        price = (held.quantity * held.entry_price + lot.quantity * lot.entry_price) / count
+        extrinsic = None
+        if held.extrinsic is not None and lot.extrinsic is not None:
+            extrinsic = (held.quantity * held.extrinsic + lot.quantity * lot.extrinsic) / count
+        self.swap(held, replace(held, quantity=count, entry_price=price, extrinsic=extrinsic))
+
+    def swap(self, lot: Lot, becomes: Lot | None) -> None:
+        """Let a lot become another, or nothing."""
+        at = self.lots.index(lot)
+        self.lots[at : at + 1] = [] if becomes is None or becomes.quantity == 0 else [becomes]
+
+    def as_plain(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        return {
+            "condors": [_condor_row(held) for held in self.condors],
+            "lots": [_lot_row(lot) for lot in self.lots],
+            "condor_ledger": self.condor_ledger.as_plain(),
+            "sleeve": self.sleeve.as_plain(),
+            "named": list(self.named),
+        }
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "Holdings":
+        """Return what `as_plain` wrote."""
+        return cls(
+            condors=[_condor(row) for row in plain["condors"]],
+            lots=[_lot(row) for row in plain["lots"]],
+            condor_ledger=Ledger.from_plain(plain["condor_ledger"]),
+            sleeve=Ledger.from_plain(plain["sleeve"]),
+            named=list(plain["named"]),
+        )
+
+
+def _condor_row(held: HeldCondor) -> list[Any]:
+    made = held.condor
+    return [
+        held.key, made.long_put, made.short_put, made.short_call, made.long_call, made.quantity, made.credit,
+        made.days, made.trading_class, held.expiry.isoformat(), made.days_at_entry, held.opened.isoformat(),
+        held.is_program,
+    ]  # fmt: skip
+
+
+def _condor(row: list[Any]) -> HeldCondor:
+    key, long_put, short_put, short_call, long_call, quantity, credit, *rest = row
+    days, name, expiry, at_entry, opened, program = rest
+    return HeldCondor(
+        key=key,
+        condor=Condor(
+            long_put=long_put, short_put=short_put, short_call=short_call, long_call=long_call, quantity=quantity,
+            credit=credit, days=days, trading_class=name, expiry=date.fromisoformat(expiry), days_at_entry=at_entry,
+        ),
+        opened=date.fromisoformat(opened),
+        is_program=program,
+    )  # fmt: skip
+
+
+def _lot_row(lot: Lot) -> list[Any]:
+    parts = [[p.symbol, p.trading_class, p.strike, p.expiry.isoformat(), p.ratio] for p in lot.parts]
+    return [
+        lot.leg, parts, lot.multiplier, lot.quantity, lot.entry_price, lot.extrinsic, lot.armed, lot.opened.isoformat(),
+    ]  # fmt: skip
+
+
+def _lot(row: list[Any]) -> Lot:
+    leg, parts, multiplier, quantity, entry_price, extrinsic, armed, opened = row
+    return Lot(
+        leg=leg,
+        parts=tuple(
+            LotPart(symbol=symbol, trading_class=name, strike=strike, expiry=date.fromisoformat(expiry), ratio=ratio)
+            for symbol, name, strike, expiry, ratio in parts
+        ),
+        multiplier=multiplier,
+        quantity=quantity,
+        entry_price=entry_price,
+        extrinsic=extrinsic,
+        armed=armed,
+        opened=date.fromisoformat(opened),
+    )

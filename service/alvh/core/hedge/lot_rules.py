@@ -1,0 +1,100 @@
+"""What the lots held ask for at a close: which are to be rolled or closed, which have multiplied, which have aged."""
+
+from dataclasses import replace
+from math import inf
+
+from alvh.core.hedge.harvest import Circumstances, HeldLeg, due, rearmed
+from alvh.core.hedge.holdings import Holdings, Lot
+from alvh.core.hedge.phases import Phase
+from alvh.core.hedge.selection import choose_leg
+from alvh.core.hedge.snapshot import Snapshot
+from alvh.core.signals.term_structure import basis_and_roll
+from alvh.core.situation import Situation
+
+_OPEN_PHASES = (Phase.STANDBY, Phase.INITIAL, Phase.STAGED, Phase.CONFIRMED)
+
+
+def circumstances(situation: Situation, phase: Phase) -> Circumstances:
+    """Return what the rules of the legs ask of the market."""
+    book, flags = situation.book, situation.book.flags
+    close = book.newest
+    return Circumstances(
+        trigger_active=bool(flags.ratio_neg or flags.bigtop or flags.v_r or flags.cap_r),
+        vol_trigger=bool(flags.v_r or flags.v_m),
+        daily_roll=None if close is None else basis_and_roll(close)[1],
+        vix_cross_down=close is not None and book.fear.is_fresh_cross_down(close),
+        hot=flags.hot,
+        capture=book.exposure.capture,
+        small_caps_lag=bool(flags.ratio_neg or book.small_caps.is_diverging),
+        confirmed=phase is Phase.CONFIRMED,
+        release_pending=False,
+    )
+
+
+def harvestable(holdings: Holdings, snapshot: Snapshot) -> bool:
+    """Whether a lot of L1 has multiplied now (3.2, `monet`); each fires once until it re-arms."""
+    fires = False
+    for lot in list(holdings.lots):
+        if lot.leg == "L1":
+            multiple = snapshot.unit_mid(lot) / lot.entry_price if lot.entry_price > 0.0 else 1.0
+            fired, armed = rearmed(armed=lot.armed, multiple=multiple)
+            fires = fires or fired
+            if armed != lot.armed:
+                holdings.swap(lot, replace(lot, armed=armed))
+    return fires
+
+
+def age(holdings: Holdings, snapshot: Snapshot) -> list[str]:
+    """Let an L3b that has come near become an L3a, without a trade (3.1); return notes."""
+    notes = []
+    for lot in [lot for lot in holdings.lots if lot.leg == "L3b"]:
+        rule = due(_seen(lot, snapshot), Circumstances())
+        if rule is None or rule.action != "AGE":
+            continue
+        for part in lot.parts:
+            holdings.sleeve.relabel(part.symbol, "L3b", "L3a")
+        holdings.swap(lot, None)
+        holdings.put(replace(lot, leg="L3a"))
+        notes.append(f"L3b_becomes_L3a:{'/'.join(lot.symbols)}")
+    return notes
+
+
+def leaving(holdings: Holdings, snapshot: Snapshot, now: Circumstances, phase: Phase) -> dict[str, str]:
+    """Return the lots that are to go whatever the target: their symbols joined by spaces, and the rule.
+
+    A phase that adds nothing rolls nothing. A roll into the very contracts held is none.
+    """
+    if phase not in _OPEN_PHASES or not snapshot.is_fresh:
+        return {}
+    found = {}
+    for lot in holdings.lots:
+        rule = due(_seen(lot, snapshot), now)
+        if rule is None or rule.action not in ("ROLL", "ROLL_UP", "CLOSE"):
+            continue
+        if rule.action != "CLOSE" and _chosen(lot, snapshot) == lot.symbols:
+            continue
+        found[" ".join(lot.symbols)] = f"{rule.action}: {rule.rule}"
+    return found
+
+
+def _chosen(lot: Lot, snapshot: Snapshot) -> tuple[str, ...]:
+    """The contracts this leg would be made of today."""
+    choice = choose_leg(lot.leg, snapshot.selection((inf, inf)), snapshot.rules)
+    return tuple(part.symbol for part in choice.contracts)
+
+
+def _seen(lot: Lot, snapshot: Snapshot) -> HeldLeg:
+    mid = snapshot.unit_mid(lot)
+    dte = min((part.expiry - snapshot.session).days for part in lot.parts)
+    if lot.leg == "L2":
+        return HeldLeg(leg=lot.leg, dte=dte, gain=mid - lot.entry_price, spread=mid)
+    first = lot.parts[0]
+    call = snapshot.call(first.expiry, first.strike or 0.0)
+    forward = float(snapshot.market.curve.level(max(dte, 1)))
+    share = None
+    if lot.extrinsic:
+        share = max(call.mid - max(forward - (first.strike or 0.0), 0.0), 0.0) / lot.extrinsic
+    return HeldLeg(
+        leg=lot.leg, dte=dte, multiple=mid / lot.entry_price if lot.entry_price > 0.0 else 1.0,
+        extrinsic_share=share, delta=call.delta,
+    )  # fmt: skip

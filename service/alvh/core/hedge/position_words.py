@@ -1,0 +1,73 @@
+"""The signals that speak of the book itself, as a message lists them: S01, S02, S30, S31, S33, S34, S41, S47."""
+
+from typing import TYPE_CHECKING
+
+from alvh.core.hedge.outcome import Sizing
+from alvh.core.hedge.phase_desk import move_per_cent
+from alvh.core.hedge.sizing_desk import refusal_of
+from alvh.core.signals.model import Signal
+from alvh.core.signals.position import position_signal, vega_of_first_three
+
+if TYPE_CHECKING:
+    from alvh.core.hedge.desk import Look
+
+_FRONT_SHARE = 0.60  # of the vega over three expiries, in STANDBY and INITIAL (S47)
+
+
+def position_signals(look: "Look", sizing: Sizing | None, sessions: int, threshold: float) -> tuple[Signal, ...]:
+    """Return the signals of a decision, by id; what cannot be told is missing.
+
+    Args:
+        look: the decision.
+        sizing: of it; None where the VIX curve is missing.
+        sessions: closes since the last rebalance.
+        threshold: of S01, ratio.
+    """
+    at = look.situation.ts_event
+    moved = move_per_cent(look.situation) / 100.0
+    found = [
+        position_signal("S01", moved, asof=at, state="beyond" if moved >= threshold else "within"),
+        position_signal("S02", float(sessions), asof=at, state="counting"),
+    ]
+    if sizing is not None:
+        found += [*_returns(sizing, at, has_condor=bool(look.holdings.condors)), _vega(sizing, at)]
+    acceleration = max((window.acceleration for window in look.windows.values()), default=None)
+    is_open = any(window.is_open for window in look.windows.values())
+    efficiency = max((window.efficiency for window in look.windows.values()), default=None)
+    found.append(
+        position_signal("S33", acceleration, asof=at, state="open" if is_open else "closed",
+                        parts=(("acceleration", acceleration), ("efficiency", efficiency)))
+    )  # fmt: skip
+    choices = {} if look.question is None else look.question.choices
+    refused = sum(bool(refusal_of(choice)) for choice in choices.values())
+    if look.snapshot.pricing == "quotes" and choices:
+        found.append(position_signal("S34", float(refused), asof=at, state="failed" if refused else "passed"))
+    nearest = min((line.proximity for line in look.lines.values()), default=None)
+    is_crossed = any(line.crossed for line in look.lines.values())
+    found.append(position_signal("S41", nearest, asof=at, state="crossed" if is_crossed else "clear"))
+    return tuple(sorted(found, key=lambda each: each.id))
+
+
+def _returns(sizing: Sizing, at: int, *, has_condor: bool) -> list[Signal]:
+    expected = None if sizing.expected is None else sizing.expected.simple
+    neutral = None if sizing.expected_neutral is None else sizing.expected_neutral.simple
+    gross = sizing.returns
+    parts = (
+        ("period", gross.period), ("simple", gross.simple), ("compound", gross.compound), ("expected", expected),
+        ("neutral", neutral),
+    )  # fmt: skip
+    state = "below_hurdle" if sizing.second_engine else "ready"
+    return [
+        position_signal("S30", gross.simple if has_condor else None, asof=at, state=state,
+                        parts=parts if has_condor else ()),
+        position_signal("S31", sizing.irr_drag if has_condor else None, asof=at, state="ready"),
+    ]  # fmt: skip
+
+
+def _vega(sizing: Sizing, at: int) -> Signal:
+    total, shares = vega_of_first_three(sizing.vega_by_expiry)
+    is_heavy = bool(shares) and shares[0] > _FRONT_SHARE
+    return position_signal(
+        "S47", total if shares else None, asof=at, state="front_heavy" if is_heavy else "spread",
+        parts=tuple((f"share{number}", share) for number, share in enumerate(shares, start=1)),
+    )  # fmt: skip

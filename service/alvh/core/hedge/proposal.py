@@ -1,0 +1,329 @@
+"""From a sizing to the words and numbers of a message: what to change, why, at which price, and what it does."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from alvh.core.announce import in_order, rfc3339
+from alvh.core.hedge.book import LEGS
+from alvh.core.hedge.book_words import book_condors, small_cap_part
+from alvh.core.hedge.condor_actions import CondorSituation, due_actions, stays_tight
+from alvh.core.hedge.contracts import LegChoice
+from alvh.core.hedge.order_words import action_of, condor_action, package_of
+from alvh.core.hedge.outcome import Sizing
+from alvh.core.hedge.phase_targets import PhaseTarget
+from alvh.core.hedge.protocols import protocol
+from alvh.core.hedge.put_words import iwm_puts
+from alvh.core.hedge.sizing_desk import Change, refusal_of
+from alvh.core.hedge.symbols import cfe_symbol
+from alvh.message_parts import (
+    Action,
+    Band,
+    Baseline,
+    Binding,
+    BreakEven,
+    CurveNode,
+    EdrPart,
+    LiquidityCheck,
+    Protocol,
+    TargetLeg,
+    VoidIf,
+)
+
+if TYPE_CHECKING:
+    from alvh.core.hedge.desk import Look
+
+# What fires once per crossing is no rebalance where it stands alone; a note on the floor must not make it one.
+NO_REBALANCE = frozenset({"LIQ", "CAP", "DEFENCE"})
+_VOID_SPX = 0.03
+_VOID_VIX = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What a decision says.
+
+    Attributes:
+        reasons: of the message, in order.
+        fields: of HedgeAdjustment.
+        lines: for a person, the worst case first.
+        legs: contracts wanted.
+        target: further fields of HedgeTarget.
+        notes: remarks.
+        size_change: of the hedge's gain at the design shock, dollars; 0 for none.
+    """
+
+    reasons: tuple[str, ...]
+    fields: Mapping[str, Any]
+    lines: tuple[str, ...]
+    legs: tuple[TargetLeg, ...] = ()
+    target: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    size_change: float = 0.0
+
+
+def proposed(
+    look: "Look",
+    sizing: Sizing | None,
+    changes: Sequence[Change],
+    target: PhaseTarget,
+    portfolio: Mapping[str, Any],
+    methodology: Mapping[str, Any],
+    reasons: tuple[str, ...],
+) -> Proposal:
+    """Return what is said about a decision.
+
+    Args:
+        look: the decision.
+        sizing: of it; None where the VIX curve is missing.
+        changes: of the hedge.
+        target: what the phase wants.
+        portfolio: its configuration.
+        methodology: of it.
+        reasons: known so far.
+    """
+    fields: dict[str, Any] = {**market_fields(look), **_book_fields(look)}
+    small = look.small_caps
+    if look.fields.get("edr") is not None:
+        fields["edr"] = EdrPart(**look.fields.pop("edr"))
+    if sizing is None:
+        notes = [*look.snapshot.faults, "not_sized:no_vx_curve"]
+        return Proposal(reasons=reasons, fields=fields, notes=tuple(notes), size_change=0.0,
+                        lines=("No VIX futures curve: the hedge cannot be sized; hold what is held.",))  # fmt: skip
+    choices = {} if look.question is None else look.question.choices
+    said = list(reasons)
+    if sizing.infeasible_floor and not NO_REBALANCE.issuperset(said):
+        said.append("INFEASIBLE_FLOOR")
+    refused = [leg for leg, choice in choices.items() if refusal_of(choice)]
+    if look.snapshot.pricing == "quotes" and refused and target.adds_allowed:
+        said.append("LIQ")
+    condor_actions = _condor_actions(look, sizing)
+    flat = [action for change in changes for action in action_of(change, look, _verb(change, changes, reasons))]
+    flat += condor_actions
+    final = in_order(said)
+    fields |= sizing_fields(sizing, target)
+    fields |= {
+        "actions": flat,
+        "packages": [package_of(change, look, number) for number, change in enumerate(changes, start=1)],
+        "pricing": look.snapshot.pricing,
+        "executable": _executable(look, changes),
+        "valid_until": rfc3339(look.situation.calendar.next_close_after(look.situation.ts_event).close_ns),
+        "expires_at": rfc3339(look.situation.calendar.next_close_after(look.situation.ts_event).close_ns),
+        "void_if": _void(look),
+        "approvals_required": _approvals(target, portfolio, methodology),
+        "protocols": _protocols(sizing, changes, look),
+        "liquidity": _liquidity(choices),
+        "fallbacks_used": [f"{leg}: {choice.fallback}" for leg, choice in choices.items() if choice.fallback],
+        "iwm_puts": iwm_puts(look, sizing, small),
+    }
+    return Proposal(
+        reasons=final,
+        fields=fields,
+        lines=_lines(look, sizing, changes, target, condor_actions),
+        legs=_target_legs(look, changes),
+        target={
+            "phi": target.phi, "d_design": sizing.shock.design, "offset6": sizing.offset_design,
+            "cost_usd": sizing.cost, "cap_usd": sizing.cap,
+        },
+        notes=(*look.snapshot.faults, *sizing.notes, *(f"{key}: {rule}" for key, rule in look.leaving.items())),
+        size_change=_size_change(sizing, changes),
+    )  # fmt: skip
+
+
+def market_fields(look: "Look") -> dict[str, Any]:
+    """Return the market as the message shows it."""
+    snapshot, book = look.snapshot, look.situation.book
+    parts = {signal.id: dict(signal.parts) for signal in book.signals}
+    values = {signal.id: signal.value for signal in book.signals}
+    shape = parts.get("S14", {})
+    return {
+        "vx_curve": [
+            CurveNode(symbol=cfe_symbol("VX", node.expiry), expiry=node.expiry.isoformat(),
+                      dte=(node.expiry - snapshot.session).days, settle=node.settle, bid=node.bid, ask=node.ask)
+            for node in snapshot.nodes
+        ],
+        "s12": shape.get("slope"),
+        "basis": shape.get("basis"),
+        "daily_roll": shape.get("roll"),
+        "ivts": values.get("S16"),
+        "rv20": parts.get("S18", {}).get("rv20"),
+        "vrp": values.get("S18"),
+        "skew25": values.get("S17"),
+        "rates": dict(look.situation.rates),
+    }  # fmt: skip
+
+
+def _book_fields(look: "Look") -> dict[str, Any]:
+    rows = look.small_cap_rows
+    fields: dict[str, Any] = {"condors": book_condors(look.holdings, look.snapshot)}
+    if rows:
+        fields["smallcap"] = small_cap_part(rows, look.situation)
+    return fields
+
+
+def sizing_fields(sizing: Sizing, target: PhaseTarget) -> dict[str, Any]:
+    """Return the numbers of a sizing by the names of the message."""
+    deltas, base = sizing.deltas, sizing.baseline
+    return {
+        "d_design": sizing.shock.design, "l5": sizing.loss_low, "l6": sizing.loss_design, "l7": sizing.loss_high,
+        "smallcap_loss6": sizing.small_cap_loss_design, "phi0": target.phi0, "m": target.m, "a": target.a,
+        "phi": target.phi, "target_gain": sizing.target_gain, "band": Band(floor=sizing.floor, ceiling=sizing.ceiling),
+        "h": sizing.horizon, "credit": sizing.credit, "cap": sizing.cap, "hc_accrual": sizing.cost,
+        "hc_pct": 100.0 * sizing.cost_ratio, "premium_at_risk": sizing.premium_at_risk,
+        "wacc_p": _finite(sizing.carry.wacc), "irr_gross": _finite(sizing.returns.simple),
+        "irr_net": _finite(sizing.returns_net.simple), "irr_drag": _finite(sizing.irr_drag),
+        "second_engine": sizing.second_engine, "worst_case_hedge": sizing.worst_case_hedge,
+        "book_max_loss": sizing.book_max_loss, "margin_estimate": sizing.margin_options + sizing.margin_futures,
+        "loss_vix_down": sizing.up_move_loss, "gain5": sizing.gain_low, "gain6": sizing.gain_design,
+        "gain7": sizing.gain_high, "gain10": sizing.gains[10.0], "gain20": sizing.gains[20.0],
+        "offset5": sizing.offset_low, "offset6": sizing.offset_design, "offset7": sizing.offset_high,
+        "offset10": sizing.offsets[10.0], "offset20": sizing.offsets[20.0], "d_c": deltas.condor, "d_h": deltas.hedge,
+        "d_f": deltas.financing, "d_s": deltas.small_caps, "d_sleeve": deltas.sleeve, "d_book": deltas.book,
+        "v_dollar": sizing.vega_usd, "vega3": [dollars for _, dollars in sizing.vega_by_expiry[:3]],
+        "carry_per_day": sizing.carry_per_day, "tenor_centroid": sizing.tenor_centroid, "up_test": sizing.up_test,
+        "breakevens": [
+            BreakEven(leg=each.leg, at_settlement=_finite(each.at_settlement), vix_star_now=each.vix[0],
+                      vix_star_14d=each.vix[1] if len(each.vix) > 1 else None)
+            for each in sizing.break_evens
+        ],
+        "feasibility_r": _finite(sizing.feasibility),
+        "binding": [Binding(constraint=each.constraint, cut=each.cut_usd) for each in sizing.bindings],
+        "shortfall": sizing.shortfall, "residual_unhedged": sizing.residual_unhedged,
+        "baseline": None if base is None else Baseline(
+            spx_notional=base.spx_notional, spx=base.spx, xsp=base.xsp, mes=base.mes, vx_full=base.vx_full,
+            vx_m=base.vx_m,
+        ),
+    }  # fmt: skip
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and isfinite(value) else None
+
+
+def _verb(change: Change, changes: Sequence[Change], reasons: Sequence[str]) -> str:
+    if change.units < 0 and "HARVEST" in reasons:
+        return "HARVEST"
+    same = [other for other in changes if other.lot.leg == change.lot.leg and other.units * change.units < 0]
+    if same and "ROLL" in reasons:
+        return "ROLL"
+    return "OPEN" if change.units > 0 else "CLOSE"
+
+
+def _executable(look: "Look", changes: Sequence[Change]) -> bool:
+    """Whether every order of it rests on live quotes that passed the gate; no order is no order to execute."""
+    snapshot = look.snapshot
+    if snapshot.pricing != "quotes" or not changes or not snapshot.is_fresh or not look.situation.is_live:
+        return False
+    age = snapshot.age_of("VIX")
+    return all(snapshot.verdict(call, age).passed for change in changes for call in change.unit.calls)
+
+
+def _void(look: "Look") -> VoidIf:
+    market = look.snapshot.market
+    return VoidIf(
+        spx_below=market.spx * (1.0 - _VOID_SPX), spx_above=market.spx * (1.0 + _VOID_SPX),
+        vix_below=max(market.vix - _VOID_VIX, 0.0), vix_above=market.vix + _VOID_VIX,
+    )  # fmt: skip
+
+
+def _approvals(target: PhaseTarget, portfolio: Mapping[str, Any], methodology: Mapping[str, Any]) -> int:
+    above, approvers = methodology["approvals"]["phi_above"]
+    needed = int(approvers) if target.phi > above else 0
+    return max(needed, 1) if portfolio["approvals_required"] else needed
+
+
+def _protocols(sizing: Sizing, changes: Sequence[Change], look: "Look") -> list[Protocol]:
+    legs = [leg for leg in LEGS if any(change.lot.leg == leg for change in changes) or sizing.contracts.get(leg)]
+    found = [protocol(leg, look.snapshot.rules) for leg in [*legs, *(["COND"] if look.holdings.condors else [])]]
+    return [
+        Protocol(leg=each.leg, entry=each.entry, exit=each.exit, roll=each.roll, stop=each.stop,
+                 triggers=dict(each.triggers))
+        for each in found
+    ]  # fmt: skip
+
+
+def _liquidity(choices: Mapping[str, LegChoice]) -> list[LiquidityCheck]:
+    refusals = {leg: refusal_of(choice) for leg, choice in choices.items()}
+    return [
+        LiquidityCheck(leg=leg, passed=not refusals[leg], reason=refusals[leg] or choice.reason)
+        for leg, choice in choices.items()
+    ]
+
+
+def _condor_actions(look: "Look", sizing: Sizing) -> list[Action]:
+    """Return what the condors should do (3.7), each action once for each condor it is due for."""
+    book = look.situation.book
+    macro, since = book.macro_prints, book.small_caps.sessions_since_break
+    weak = macro.sessions_since_weak
+    is_weak = weak is not None and weak <= 2
+    found: list[Action] = []
+    for held in look.holdings.condors:
+        line = look.lines.get(held.key)
+        if line is None:
+            continue
+        at = CondorSituation(
+            phase=look.phase.working,
+            line=line,
+            tight=look.was_tight,
+            ivx_on=book.spread.is_active,
+            pcf_contracts=book.fundamentals.is_contracting is True,
+            pe_compresses=book.fundamentals.is_compressing is True,
+            weak_print=is_weak,
+            average_broken=since is not None and since <= 2,
+            infeasible_floor=sizing.infeasible_floor,
+            second_engine=sizing.second_engine is True,
+        )
+        actions = due_actions(at)
+        look.tight = look.tight or stays_tight(tight=look.was_tight, phase=look.phase.working, actions=actions)
+        found += [condor_action(action, held) for action in actions]
+    return found
+
+
+def _target_legs(look: "Look", changes: Sequence[Change]) -> tuple[TargetLeg, ...]:
+    held: dict[tuple[str, str], int] = {}
+    for lot in look.holdings.lots:
+        for part in lot.parts:
+            held[lot.leg, part.symbol] = held.get((lot.leg, part.symbol), 0) + part.ratio * lot.quantity
+    wanted = dict(held)
+    for change in changes:
+        for part in change.lot.parts:
+            key = (change.lot.leg, part.symbol)
+            wanted[key] = wanted.get(key, 0) + part.ratio * change.units
+    return tuple(
+        TargetLeg(leg=leg, instrument=symbol, target_quantity=count, current_quantity=held.get((leg, symbol), 0))
+        for (leg, symbol), count in sorted(wanted.items(), key=lambda item: (LEGS.index(item[0][0]), item[0][1]))
+    )
+
+
+def _size_change(sizing: Sizing, changes: Sequence[Change]) -> float:
+    gains = {(row.leg, row.unit.terms): row.gain_design for row in sizing.legs}
+    return sum(change.units * gains.get((change.lot.leg, change.unit.terms), 0.0) for change in changes)
+
+
+def _lines(
+    look: "Look", sizing: Sizing, changes: Sequence[Change], target: PhaseTarget, condor_actions: Sequence[Action]
+) -> tuple[str, ...]:
+    lines = [
+        f"Worst case: hedge -${sizing.worst_case_hedge:,.0f}, whole book -${sizing.book_max_loss:,.0f}.",
+        f"Wanted: {100 * target.phi:.0f} % of the condors' loss of ${sizing.loss_design:,.0f} at VIX "
+        f"{sizing.shock.design:+.1f}; done {_percent(sizing.offset_design)}, cost ${sizing.cost:,.0f} of "
+        f"${sizing.cap:,.0f}.",
+    ]
+    for change in changes:
+        word = "Buy" if change.units > 0 else "Sell"
+        name = "/".join(" ".join(symbol.split()) for symbol in change.lot.symbols)
+        lines.append(f"{word} {abs(change.units)} {change.lot.leg} {name} at {change.net:.2f}")
+    if not changes:
+        lines.append("Hold: nothing to trade in the hedge.")
+    lines += [f"Condor: {action.action} {action.instrument}" for action in condor_actions[:2]]
+    if sizing.bindings:
+        cuts = [f"{each.constraint} ${each.cut_usd:,.0f}" for each in sizing.bindings[:3]]
+        lines.append("Bound by " + "; ".join(cuts) + ".")
+    if look.snapshot.pricing == "model":
+        lines.append("Model prices: not executable.")
+    return tuple(lines)
+
+
+def _percent(ratio: float | None) -> str:
+    return "-" if ratio is None else f"{100 * ratio:.1f} %"

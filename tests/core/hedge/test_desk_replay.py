@@ -1,0 +1,160 @@
+"""Nine years of a condor program in paper mode: no gap in the sequence, books that an independent ledger confirms."""
+
+import csv
+import json
+from bisect import bisect_left
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alvh.app.sources import tape_events
+from alvh.core.effects import Effect, Publish
+from alvh.core.engine import Engine
+from alvh.core.events import Event, SessionClose
+from alvh.core.hedge.holdings import Holdings
+from alvh.settings import Settings
+
+TAPE = Path(__file__).parents[4] / "shared" / "data" / "tapes" / "daily-2004-2012"
+PORTFOLIO: dict[str, Any] = {
+    "id": "core",
+    "small_caps": [{"symbol": "IWM", "shares": 448}],
+    "condor_program": {"dte": 35, "short_delta": 0.20, "long_delta": 0.05, "quantity": 4, "roll": "expiry"},
+}
+needs_tape = pytest.mark.skipif(not TAPE.is_dir(), reason="the shared tape is not here")
+
+
+def closes(name: str) -> dict[date, float]:
+    with (TAPE / f"{name}.csv").open() as file:
+        return {date.fromisoformat(row["date"]): float(row["close"]) for row in csv.DictReader(file)}
+
+
+def final_settles() -> dict[date, float]:
+    """VX futures on the day they settle."""
+    with (TAPE / "VX.csv").open() as file:
+        return {
+            date.fromisoformat(row["date"]): float(row["settle"])
+            for row in csv.DictReader(file)
+            if row["date"] == row["expiry"]
+        }
+
+
+class PlainLedger:
+    """Cash and contracts, from what messages say was traded and what the tape says things settled at."""
+
+    def __init__(self) -> None:
+        self.cash = 0.0
+        self.held: dict[str, int] = {}
+        self.futures: dict[str, list[float]] = {}  # entry prices, one for each contract, oldest first
+        self.spx, self.vix, self.vro = closes("SPX"), closes("VIX"), final_settles()
+        self.vix_days = sorted(self.vix)
+
+    def trade(self, action: dict[str, Any]) -> None:
+        count = action["qty"] * (1 if action["side"] == "BUY" else -1)
+        symbol, value = action["instrument"], count * action["limit_price"] * action["multiplier"]
+        self.cash -= action["fees"]
+        before = self.held.get(symbol, 0)
+        self.held[symbol] = before + count
+        if symbol.startswith("VXM"):
+            self.vary(symbol, before, count, action["limit_price"])
+        else:
+            self.cash -= value
+        self.held = {name: held for name, held in self.held.items() if held}
+
+    def vary(self, symbol: str, before: int, count: int, price: float) -> None:
+        """Pay the gain of each future closed, oldest first; remember the price of each one opened."""
+        entries, side = self.futures.setdefault(symbol, []), 1 if before > 0 else -1
+        closed = min(len(entries), abs(count)) if count * side < 0 else 0
+        self.cash += sum(100.0 * side * (price - entries.pop(0)) for _ in range(closed))
+        entries += [price] * (abs(count) - closed)
+
+    def settle(self, session: date, expiries: dict[str, date]) -> None:
+        for symbol, count in list(self.held.items()):
+            if expiries[symbol] > session:
+                continue
+            before = self.vix_days[bisect_left(self.vix_days, session) - 1]
+            price = self.vro.get(session, self.vix[before])
+            if symbol.startswith("VXM"):
+                self.vary(symbol, count, -count, price)
+            else:
+                self.cash += 100.0 * count * max(0.0, price - int(symbol[13:]) / 1000.0)
+            del self.held[symbol]
+
+
+def folded(events: Iterator[Event], engine: Engine) -> Iterator[tuple[Event, list[Effect]]]:
+    for event in events:
+        yield event, list(engine.handle(event))
+
+
+def expiry_of(holdings: Holdings) -> dict[str, date]:
+    return {part.symbol: part.expiry for lot in holdings.lots for part in lot.parts}
+
+
+@needs_tape
+def test_nine_years_reconcile_to_the_cent_at_every_session() -> None:
+    engine, plain, condors = Engine(), PlainLedger(), PlainLedger()
+    known: dict[str, Any] = {}
+    expiries: dict[str, date] = {}
+    sequence = sessions = sold = 0
+    for event, effects in folded(tape_events(str(TAPE), Settings(portfolios=[PORTFOLIO])), engine):  # type: ignore[arg-type]
+        if not isinstance(event, SessionClose):
+            continue
+        messages = [json.loads(e.body) for e in effects if isinstance(e, Publish) and e.kind == "adjustment"]
+        state = engine.portfolios.states[0].hedge
+        if "holdings" not in state:
+            continue
+        holdings = Holdings.from_plain(state["holdings"])
+        plain.settle(event.session, expiries)
+        for message in messages:
+            sequence += 1
+            assert int(message["sequence"]) == sequence
+            assert len(message["data"]["text"].splitlines()) <= 15
+            assert message["data"]["executable"] is False
+            for action in message["data"]["actions"]:
+                if action["leg"] != "COND":
+                    plain.trade(action)
+        expiries |= expiry_of(holdings)
+        for key, held in list(known.items()):
+            if held.expiry <= event.session:
+                price, condor = plain.spx[event.session], held.condor
+                worth = max(0.0, condor.short_put - price) - max(0.0, condor.long_put - price)
+                worth += max(0.0, price - condor.short_call) - max(0.0, price - condor.long_call)
+                condors.cash -= worth * 100.0 * condor.quantity
+                del known[key]
+        for held in holdings.condors:
+            if held.key not in known:
+                known[held.key], sold = held, sold + 1
+                condors.cash += (held.condor.credit * 100.0 - 4.0) * held.condor.quantity
+        assert {held.key for held in holdings.condors} == set(known), event.session
+        assert round(holdings.sleeve.cash, 2) == pytest.approx(round(plain.cash, 2), abs=0.011)
+        assert round(holdings.condor_ledger.cash, 2) == pytest.approx(round(condors.cash, 2), abs=0.011)
+        counted = {symbol: holdings.sleeve.quantity(symbol) for symbol in expiries}
+        assert {symbol: count for symbol, count in counted.items() if count} == plain.held
+        lots = (*holdings.sleeve.lots, *holdings.condor_ledger.lots)
+        marks = {lot.contract.symbol: 1.0 for lot in lots}
+        assert holdings.sleeve.reconcile(marks).difference == 0
+        assert holdings.condor_ledger.reconcile(marks).difference == 0
+        sessions += 1
+    assert sessions == len(plain.spx)
+    assert sequence > 400
+    assert sold > 80
+
+
+@needs_tape
+@pytest.mark.parametrize("at", [40, 333])
+def test_a_restored_engine_goes_on_with_the_same_bytes(at: int) -> None:
+    settings = Settings(portfolios=[PORTFOLIO])  # type: ignore[arg-type]
+    whole, part = Engine(), Engine()
+    seen = 0
+    for event in tape_events(str(TAPE), settings):
+        expected = whole.handle(event)
+        assert seen < at or list(part.handle(event)) == list(expected)
+        if isinstance(event, SessionClose):
+            seen += 1
+            if seen == at:
+                part.restore(whole.checkpoint())
+            if seen == at + 60:
+                break
+    assert whole.checkpoint() == part.checkpoint()
