@@ -4,6 +4,7 @@ import json
 import signal
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from random import Random
 
@@ -22,7 +23,7 @@ from system.instance import (
     walk_tape,
 )
 
-PATIENCE_S = 60.0
+PATIENCE_S = 90.0
 
 
 def configured(folder: Path, tape: Path, redis: str, broker: str, speed: str = "full") -> Path:
@@ -52,6 +53,38 @@ def replay(folder: Path, tape: Path, config: Path) -> dict[str, list[bytes]]:
     return replayed(out)
 
 
+def shared_tape(name: str) -> Path:
+    """A tape of real history."""
+    if not (SHARED_TAPES / name).is_dir():
+        pytest.skip("the real history does not lie beside the project; it does where the project is developed")
+    return SHARED_TAPES / name
+
+
+def delivered_equals_replay(tape: Path, portfolios: str, protocol: int, kills: int = 0, run_s: float = 0.0) -> None:
+    """Run a daemon over a tape, killing it on the way, and compare what arrives with the replay, byte for byte."""
+    random = Random(kills)
+    with redis_server() as redis, mosquitto() as broker, temporary_folder() as folder:
+        config = configured(folder, tape, redis.url, broker.url, speed=speed_for(tape, run_s) if run_s else "full")
+        config.write_text(config.read_text().replace(PORTFOLIOS, portfolios))
+        expected = replay(folder, tape, config)
+        newest = {topic: lines[-1] for topic, lines in expected.items()}
+        with Subscriber(broker.url, protocol) as subscriber, daemon(config, folder) as made:
+            for _ in range(kills):
+                time.sleep(random.uniform(0.5, 1.5) * run_s / kills)
+                made.kill()
+                made.start()
+            until(lambda: subscriber.newest() == newest, made)
+            assert subscriber.unique() == expected
+            assert {len(contents) for contents in subscriber.contents_by_id().values()} == {1}
+
+
+def speed_for(tape: Path, run_s: float) -> str:
+    """The speed at which SPX takes so many seconds."""
+    rows = (tape / "SPX.csv").read_text().splitlines()
+    first, last = (datetime.fromisoformat(row.split(",")[0]) for row in (rows[1], rows[-1]))
+    return f"{(last - first).total_seconds() / run_s:.0f}"
+
+
 @pytest.mark.parametrize("protocol", [mqtt.MQTTv5, mqtt.MQTTv311])
 def test_what_arrives_equals_the_replay(protocol: int) -> None:
     """All kinds of messages, over MQTT 5 and 3.1.1; `offline` is the last word at a clean stop."""
@@ -74,21 +107,9 @@ def test_what_arrives_equals_the_replay(protocol: int) -> None:
 
 def test_ten_kills_change_nothing() -> None:
     """SIGKILL at random instants of a paced tape: each message once in effect, in order, with one content."""
-    random = Random(20_260_101)
-    with redis_server() as redis, mosquitto() as broker, temporary_folder() as folder:
+    with temporary_folder() as folder:
         tape = walk_tape(folder / "tape", 2, sessions=120, quotes=30)
-        market_s = 120 * 7 / 5 * 86_400
-        config = configured(folder, tape, redis.url, broker.url, speed=f"{market_s / 16:.0f}")
-        expected = replay(folder, tape, config)
-        with Subscriber(broker.url) as subscriber, daemon(config, folder) as made:
-            for _ in range(10):
-                time.sleep(random.uniform(0.8, 2.2))
-                made.kill()
-                made.start()
-            newest = {topic: lines[-1] for topic, lines in expected.items()}
-            until(lambda: all(subscriber.unique().get(topic, [b""])[-1] == newest[topic] for topic in newest), made)
-            assert subscriber.unique() == expected
-            assert {len(contents) for contents in subscriber.contents_by_id().values()} == {1}
+        delivered_equals_replay(tape, PORTFOLIOS, mqtt.MQTTv5, kills=10, run_s=16.0)
 
 
 def test_log_of_a_run_replays_to_the_same_messages() -> None:
@@ -117,14 +138,35 @@ def test_hash_seed_changes_nothing() -> None:
         assert outs[0] == outs[1] == outs[2]
 
 
+@pytest.mark.parametrize(("name", "protocol"), [("daily-2004-2012", mqtt.MQTTv5), ("intraday-2024", mqtt.MQTTv311)])
+def test_real_history_arrives_as_it_is_replayed(name: str, protocol: int) -> None:
+    """Triggers alone, at full speed: every message of the whole tape."""
+    delivered_equals_replay(shared_tape(name), "portfolios: [{id: core, hedge: none}]\n", protocol)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["daily-2004-2012", "intraday-2024"])
+def test_real_history_arrives_whatever_is_killed(name: str) -> None:
+    """With a hedged portfolio beside, paced, killed thirty times."""
+    delivered_equals_replay(shared_tape(name), PORTFOLIOS, mqtt.MQTTv5, kills=30, run_s=60.0)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(5))
+def test_random_walks_arrive_whatever_is_killed(seed: int) -> None:
+    """Forty kills each."""
+    with temporary_folder() as folder:
+        tape = walk_tape(folder / "tape", 100 + seed, sessions=100, quotes=30)
+        delivered_equals_replay(tape, PORTFOLIOS, mqtt.MQTTv5, kills=40, run_s=60.0)
+
+
 @pytest.mark.parametrize(("name", "messages", "moves"), [("daily-2004-2012", 424, 330), ("intraday-2024", 44, 34)])
 def test_real_history_gives_the_documented_counts(name: str, messages: int, moves: int, tmp_path: Path) -> None:
     """`hedge: none` with the defaults."""
-    if not (SHARED_TAPES / name).is_dir():
-        pytest.skip("the real history does not lie beside the project; it does where the project is developed")
+    tape = shared_tape(name)
     config = tmp_path / "none.yaml"
     config.write_text("portfolios: [{id: core, hedge: none}]\n", encoding="utf-8")
     out = tmp_path / "out.jsonl"
-    alvh("replay", SHARED_TAPES / name, "--config", config, "--out", out)
+    alvh("replay", tape, "--config", config, "--out", out)
     reasons = [json.loads(line)["data"]["reason_codes"] for line in out.read_bytes().splitlines()]
     assert (len(reasons), sum("MOVE_3" in each for each in reasons), reasons[0]) == (messages, moves, ["STATE"])

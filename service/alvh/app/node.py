@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from alvh import __version__
 from alvh.adapters.mqtt import BrokerAddress, MqttBroker, Node
-from alvh.adapters.redis import Keys, RedisAddress, RedisJournal, RedisLease, RedisLink, RedisOutbox
+from alvh.adapters.redis import Keys, RedisAddress, RedisJournal, RedisLease, RedisLink, RedisOutbox, RedisRetention
 from alvh.adapters.redis.holder import this_process
 from alvh.app.feeds import open_feed, prelude
 from alvh.app.inbox import understand
@@ -17,7 +17,7 @@ from alvh.app.requests import Errands
 from alvh.core.effects import Effect
 from alvh.core.engine import Engine
 from alvh.errors import FencedError, InputError, OutageError
-from alvh.settings import Settings
+from alvh.settings import Settings, SimulatedFeed
 from alvh.shell.backoff import Backoff
 from alvh.shell.ports import Clock, EventSource, Observer, OutboundMessage, Sourced
 from alvh.shell.relay import Relay
@@ -215,8 +215,9 @@ class InstanceNode:
                 keep = tasks.create_task(lease.keep(), name="lease")
                 pump = tasks.create_task(self._pump(events, feed, position), name="feed")
                 inbox = tasks.create_task(self._take_in(broker), name="inbox")
+                tidy = tasks.create_task(self._tidy(), name="retention")
                 await self._stopping.wait()
-                await self._wind_up(runner, (pump, inbox), broker, wire)
+                await self._wind_up(runner, (pump, inbox, tidy), broker, wire)
                 relay.cancel()
                 keep.cancel()
         except BaseExceptionGroup as group:
@@ -251,6 +252,15 @@ class InstanceNode:
             await self._runner.submit(sourced)
         _LOGGER.info("the feed has ended")
         self.is_feed_ended = True
+
+    async def _tidy(self) -> None:
+        """Keep a simulated market's log to its newest days; it never ends, and nobody audits it.
+
+        A tape ends, and its log is kept whole; what a live feed's log loses must stand in an archive first.
+        """
+        if isinstance(self._settings.feed, SimulatedFeed):
+            days = self._settings.history_days
+            await RedisRetention(self.link, self._keys, self._journal, history_days=days).keep()
 
     async def _take_in(self, broker: MqttBroker) -> None:
         """Turn what subscribers say into events."""

@@ -9,6 +9,7 @@ from typing import Final
 from alvh.adapters.recorder import TapeRecorder
 from alvh.adapters.redis import Keys, RedisJournal, RedisLink
 from alvh.core.codec import decode
+from alvh.core.engine import Engine
 from alvh.core.events import Calendar
 from alvh.core.sessions import SessionCalendar
 from alvh.errors import InputError, OutageError
@@ -38,7 +39,7 @@ async def record_log(link: RedisLink, keys: Keys, out: Path, *, start: int, once
         if path.exists():
             raise InputError(f"{path}: expected a folder without a recording")
         with path.open("wb") as lines:
-            seq = start - 1
+            seq = await _begin(link, keys, start)
             while not stopping.is_set():
                 async for event_seq, line in journal.read(seq):
                     seq, count = event_seq, count + 1
@@ -55,7 +56,24 @@ async def record_log(link: RedisLink, keys: Keys, out: Path, *, start: int, once
     sys.stderr.write(f"{count} events, {tape.skipped_count} of them no tape can hold\n")
 
 
+async def _begin(link: RedisLink, keys: Keys, start: int) -> int:
+    """The event behind which to begin: the one before `start`, or the oldest one that a trimmed log still has."""
+    page = await link.call("XRANGE", keys.journal, "-", "+", "COUNT", 1)
+    oldest = int(page[0][0].partition(b"-")[0]) if page else 1
+    if oldest == 1 or start > oldest:
+        return start - 1
+    sys.stderr.write(f"the log was trimmed: recording from event {oldest + 1} on\n")
+    return oldest
+
+
 async def _calendar(journal: RedisJournal) -> SessionCalendar:
+    """The sessions in force at the newest checkpoint, or, before the first, at the log's beginning."""
+    found = await journal.recover()
+    if found.checkpoint is not None:
+        engine = Engine()
+        engine.restore(found.checkpoint)
+        if engine.calendar is not None:
+            return SessionCalendar(engine.calendar.sessions)
     async for _, line in journal.read(0):
         event = decode(line)
         if isinstance(event, Calendar):

@@ -51,9 +51,9 @@ class Errands:
     async def _wake(self, wake: Wake) -> None:
         while (left := (wake.due - self._clock.now()) / 1e9) > 0:
             await self._clock.sleep(min(left, _LOOK_AGAIN_S))
-        self._timers.pop(wake.timer_id, None)
         event = TimerFired(ts_event=wake.due, ts_recv=self._clock.now(), timer_id=wake.timer_id)
         await self._submit(Sourced(event=event))
+        self._timers.pop(wake.timer_id, None)
 
     def drop(self) -> None:
         """Forget all timers; the engine names them again after the next start."""

@@ -78,9 +78,7 @@ def _situation(market: MarketFile, document: dict[str, Any], sessions: SessionCa
     curve = FuturesCurve(ts_event=at, ts_recv=at, symbol="VX", nodes=nodes)
     book = SignalBook()
     bars = {name: Bar(price=price, ts_event=at) for name, price in known.items()}
-    book.close(
-        market.session, at, bars, curve, sessions_to=lambda day: sessions.business_days(market.session, day)
-    )
+    book.close(market.session, at, bars, curve, sessions_to=lambda day: sessions.business_days(market.session, day))
     chains = {
         name: _chain(name, rows, market, at)
         for name, rows in (("SPX", market.spx_options), ("VIX", market.vix_options))
@@ -99,8 +97,7 @@ def _chain(name: str, rows: list[OptionQuote], market: MarketFile, at: int) -> O
         ts_recv=at,
         underlying=name,
         rows=tuple(
-            (row.on(market.session), row.right, row.strike, row.bid, row.ask, row.iv, row.trading_class)
-            for row in rows
+            (row.on(market.session), row.right, row.strike, row.bid, row.ask, row.iv, row.trading_class) for row in rows
         ),
     )
 

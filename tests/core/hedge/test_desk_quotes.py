@@ -50,9 +50,7 @@ def market(
             for row in vix_chain(today, vix, 90.0, nodes)
         )
         yield OptionChain(ts_event=at, ts_recv=at, underlying="VIX", rows=rows)
-        yield OptionChain(
-            ts_event=at, ts_recv=at, underlying="SPX", rows=spx_chain(CALENDAR, today, spx, vix)
-        )
+        yield OptionChain(ts_event=at, ts_recv=at, underlying="SPX", rows=spx_chain(CALENDAR, today, spx, vix))
     yield SessionClose(ts_event=at, ts_recv=at, session=today)
 
 

@@ -15,7 +15,7 @@ from alvh.core.effects import Effect, Publish
 from alvh.core.engine import Engine
 from alvh.core.events import Event, SessionClose
 from alvh.core.hedge.holdings import Holdings
-from alvh.settings import Settings
+from alvh.settings import Portfolio, Settings
 
 TAPE = Path(__file__).parents[4] / "shared" / "data" / "tapes" / "daily-2004-2012"
 PORTFOLIO: dict[str, Any] = {
@@ -98,7 +98,7 @@ def test_nine_years_reconcile_to_the_cent_at_every_session() -> None:
     known: dict[str, Any] = {}
     expiries: dict[str, date] = {}
     sequence = sessions = sold = 0
-    for event, effects in folded(tape_events(str(TAPE), Settings(portfolios=[PORTFOLIO])), engine):  # type: ignore[arg-type]
+    for event, effects in folded(tape_events(str(TAPE), Settings(portfolios=[Portfolio(**PORTFOLIO)])), engine):
         if not isinstance(event, SessionClose):
             continue
         messages = [json.loads(e.body) for e in effects if isinstance(e, Publish) and e.kind == "adjustment"]
@@ -145,7 +145,7 @@ def test_nine_years_reconcile_to_the_cent_at_every_session() -> None:
 @needs_tape
 @pytest.mark.parametrize("at", [40, 333])
 def test_a_restored_engine_goes_on_with_the_same_bytes(at: int) -> None:
-    settings = Settings(portfolios=[PORTFOLIO])  # type: ignore[arg-type]
+    settings = Settings(portfolios=[Portfolio(**PORTFOLIO)])
     whole, part = Engine(), Engine()
     seen = 0
     for event in tape_events(str(TAPE), settings):

@@ -29,9 +29,7 @@ def marks_of(holdings: Holdings, snapshot: Snapshot) -> Marks:
         condor = held.at(snapshot.session)
         for line, mark in zip(condor_lines(condor), snapshot.condor_marks(condor), strict=True):
             condors[line.contract.symbol] = mark
-    sleeve = {
-        part.symbol: snapshot.mark(part.expiry, part.strike) for lot in holdings.lots for part in lot.parts
-    }
+    sleeve = {part.symbol: snapshot.mark(part.expiry, part.strike) for lot in holdings.lots for part in lot.parts}
     return Marks(condors=condors, sleeve=sleeve)
 
 
@@ -72,14 +70,10 @@ def _key(plain: Mapping[str, Any]) -> str:
     return f"{plain['trading_class']} {plain['expiry']} {strikes} x{plain['quantity']} at {plain['credit']:g}"
 
 
-def begin(
-    holdings: Holdings, held: HeldCondor, snapshot: Snapshot, prices: Sequence[float], *, fee_usd: float
-) -> None:
+def begin(holdings: Holdings, held: HeldCondor, snapshot: Snapshot, prices: Sequence[float], *, fee_usd: float) -> None:
     """Book condors that are sold now; a new life of the hedge's budget begins with them (4.6)."""
     lines = condor_lines(held.condor)
-    book_units(
-        holdings.condor_ledger, lines, held.condor.quantity, prices, fee_usd=fee_usd, session=snapshot.session
-    )
+    book_units(holdings.condor_ledger, lines, held.condor.quantity, prices, fee_usd=fee_usd, session=snapshot.session)
     holdings.sleeve.begin_life(held.key, marks_of(holdings, snapshot).sleeve)
     holdings.condors.append(held)
 

@@ -143,8 +143,6 @@ class HedgeDesk:
         held = portfolio["small_caps"] or portfolio["condors"] or portfolio["condor_program"]
         return bool(portfolio["enabled"] and held)
 
-    # Decisions
-
     def decide(self, state: PortfolioState, situation: Situation) -> Decision:
         """Return what is to be said at a close, or at a quote that triggered."""
         hedge, before = state.hedge, state.phase
@@ -224,9 +222,7 @@ class HedgeDesk:
             stress = max(given.beta_stress, given.beta_star)
             look.small_caps = replace(small, beta_star=given.beta_star, beta_stress=stress)
         question = self._question(look)
-        inputs = replace(
-            question.inputs, cost_to_date_usd=None, rv20=given.rv20, vix_momentum=given.vix_momentum
-        )
+        inputs = replace(question.inputs, cost_to_date_usd=None, rv20=given.rv20, vix_momentum=given.vix_momentum)
         look.question = replace(question, inputs=inputs)
         look.worked = work(inputs)
         look.seen = glance(look.worked)

@@ -62,9 +62,7 @@ class Snapshot:
         faults: what is missing, for the message.
     """
 
-    def __init__(
-        self, situation: Situation, methodology: Mapping[str, Any], *, spx_smile: Smile | None = None
-    ) -> None:
+    def __init__(self, situation: Situation, methodology: Mapping[str, Any], *, spx_smile: Smile | None = None) -> None:
         """Read the situation.
 
         Args:
