@@ -76,6 +76,8 @@ class BookCondor(Part):
     be_high: float = of("upper break-even at expiry", "points")
     max_loss: float = of("of all condors", "USD")
     greeks: dict[str, float] = of("delta USD per +1 %, vega USD per vol point, theta USD per day", default={})
+    be_low_net: float | None = of("lower break-even if the hedge expires worthless", "points", default=None)
+    be_high_net: float | None = of("upper break-even if the hedge expires worthless", "points", default=None)
 
 
 class SmallCapPart(Part):
@@ -102,6 +104,8 @@ class Baseline(Part):
     mes: float = of("Micro E-mini futures", "contracts")
     vx_full: float = of("VX futures for the whole", "contracts")
     vx_m: float = of("VX futures times the vega multiplier", "contracts")
+    es: float | None = of("E-mini futures", "contracts", default=None)
+    vxm_m: float | None = of("Mini VIX futures times the vega multiplier", "contracts", default=None)
 
 
 class Band(Part):
@@ -115,8 +119,8 @@ class Action(Part):
     """One proposed change of one leg; never an order."""
 
     action: str = of("OPEN, CLOSE, ROLL, HARVEST, WIDEN, ROLL_OUT, TIGHTEN, FIN, DE_RISK, HOLD_NEW or HOLD")
-    leg: str = of("L1, L1b, L2, L3a, L3b, FIN or COND")
-    instrument: str = of("OCC or CFE symbol")
+    leg: str = of("L1, L1b, L2, L3a, L3b, FIN or COND; ALL where a HOLD speaks of no leg")
+    instrument: str = of("OCC or CFE symbol; empty where nothing is held and nothing is to be done")
     side: str = of("BUY, SELL or NONE")
     qty: int = of("contracts to trade, not negative", "contracts")
     qty_before: int = of("held before, signed", "contracts")
@@ -126,8 +130,10 @@ class Action(Part):
     bid: float | None = of("bid", "points", default=None)
     ask: float | None = of("ask", "points", default=None)
     spread_pct: float | None = of("(ask - bid) / mid", "%", default=None)
-    delta: float | None = of("per contract", default=None)
-    vega: float | None = of("per vol point", "points", default=None)
+    delta: float | None = of(
+        "of one contract per point of its VIX future, of SPX options of the index", "points per point", default=None
+    )
+    vega: float | None = of("of one contract per volatility point", "points per vol point", default=None)
     iv: float | None = of("implied volatility", "decimal", default=None)
     multiplier: float = of("dollars per point", "USD")
     est_cost: float | None = of("cash paid (+) or received (-) without fees", "USD", default=None)
@@ -159,29 +165,44 @@ class Package(Part):
 
 
 class VoidIf(Part):
-    """Levels beyond which the proposal is void."""
+    """Levels beyond which the proposal is void: it was priced for another market."""
 
     spx_below: float | None = of("SPX at or below", "points", default=None)
     spx_above: float | None = of("SPX at or above", "points", default=None)
     vix_below: float | None = of("VIX at or below", "points", default=None)
     vix_above: float | None = of("VIX at or above", "points", default=None)
+    spx_beyond: list[float] = of("both levels of SPX, lower and upper", "points", default=[])
+    vix_beyond: list[float] = of("both levels of the VIX, lower and upper", "points", default=[])
 
 
 class BreakEven(Part):
-    """Break-evens of one leg (methodology 5)."""
+    """Break-evens of one leg (methodology 5); of the leg SLEEVE, the hedge as a whole, of BOOK, condors and hedge."""
 
-    leg: str = of("which leg")
-    at_settlement: float | None = of("underlying at settlement", "points", default=None)
+    leg: str = of("which leg, SLEEVE or BOOK")
+    at_settlement: float | None = of(
+        "VIX settlement, or front less next future, at which it breaks even", "points", default=None
+    )
     vix_star_now: float | None = of("VIX at which it breaks even at once", "points", default=None)
     vix_star_14d: float | None = of("the same in 14 days", "points", default=None)
     next_review: str | None = of("next scheduled recomputation, ISO date", default=None)
+    at_settlement_with_fees: float | None = of("the same with the entry fees", "points", default=None)
+    max_gain: float | None = of("greatest gain of a spread at settlement, per contract", "USD", default=None)
+    d_vix_now: float | None = of("vix_star_now less today's VIX", "points", default=None)
+    d_vix_14d: float | None = of("vix_star_14d less today's VIX", "points", default=None)
+    spx_pct_now: float | None = of("SPX return linked to d_vix_now", "%", default=None)
+    spx_pct_14d: float | None = of("SPX return linked to d_vix_14d", "%", default=None)
 
 
 class Binding(Part):
     """A constraint that cut the size."""
 
-    constraint: str = of("which")
-    cut: float = of("target gain it cut", "USD")
+    constraint: str = of(
+        "LIQ, CAP, PREMIUM, BOOK_DELTA, HIGH_VIX_GUARD, CARRY_GUARD, CEILING, ROUNDING, FLOOR or SLEEVE_DELTA"
+    )
+    cut: float = of(
+        "target gain it cut; of FLOOR what is missing at 7/6 of the shock, of SLEEVE_DELTA the excess per +1 %", "USD"
+    )
+    detail: str | None = of("one line for a person", default=None)
 
 
 class LiquidityCheck(Part):
@@ -193,16 +214,27 @@ class LiquidityCheck(Part):
 
 
 class IwmPuts(Part):
-    """What straight IWM puts would have done (methodology 6)."""
+    """What straight IWM puts would have done (methodology 6): model prices, small caps falling by their stress beta."""
 
     strike: float = of("strike", "USD")
     expiry: str = of("ISO date")
-    qty_equal_cost: float = of("puts for the hedge's cost", "contracts")
-    qty_equal_offset: float = of("puts for the hedge's offset", "contracts")
-    cost: float = of("cost of one over the horizon", "USD")
-    offset: float = of("share of the small-cap design loss for the same cost", "ratio")
+    qty_equal_cost: float = of("puts of the comparison at equal cost: one per 100 shares, whole", "contracts")
+    qty_equal_offset: float | None = of("puts that offset half of the small caps' design loss", "contracts")
+    cost: float = of("of one put over the budget horizon", "USD")
+    offset: float = of("share of the small-cap design loss that qty_equal_cost offset", "ratio")
     e: float = of("gain at the design shock per dollar of cost", "ratio")
     verdict_text: str = of("made from the numbers")
+    cost_equal_cost: float | None = of("of qty_equal_cost puts, and of the hedge beside them", "USD", default=None)
+    cost_equal_offset: float | None = of("of qty_equal_offset puts", "USD", default=None)
+    hedge_units_equal_cost: float | None = of("ladder units (4:4:2) for cost_equal_cost", "units", default=None)
+    hedge_offset_equal_cost: float | None = of("share of the same loss that they offset", "ratio", default=None)
+    hedge_units_equal_offset: float | None = of("ladder units that offset half of that loss", "units", default=None)
+    hedge_cost_equal_offset: float | None = of("what those cost", "USD", default=None)
+    hedge_e: float | None = of("gain of the ladder at the design shock per dollar of cost", "ratio", default=None)
+    cells: int | None = of("scenarios compared at equal cost", "count", default=None)
+    puts_win: int | None = of("of them those in which the puts are ahead", "count", default=None)
+    ratio_beta_stress: float | None = of("e over hedge_e under the stress beta", "ratio", default=None)
+    ratio_beta_star: float | None = of("the same under beta*", "ratio", default=None)
 
 
 class Protocol(Part):
@@ -224,6 +256,40 @@ class Approval(Part):
     stamp: str = of("when, RFC 3339")
     decision: str = of("accept, amend, reject or executed")
     reason: str | None = of("why", default=None)
+
+
+class Amendment(Part):
+    """One change a person made to a proposal."""
+
+    field: str = of("what was changed, e.g. L1.quantity")
+    old: float | str | None = of("as proposed", default=None)
+    new: float | str | None = of("as wanted instead", default=None)
+    reason: str | None = of("why", default=None)
+
+
+class Fill(Part):
+    """One execution that was reported."""
+
+    symbol: str = of("OCC or CFE symbol")
+    qty: int = of("contracts, negative sold", "contracts")
+    price: float = of("price", "points")
+    stamp: str | None = of("when, RFC 3339", default=None)
+    fee: float = of("fees paid", "USD", default=0.0)
+
+
+class Outcome(Part):
+    """What became of an adjustment, told with the next one: its fills, and the hedge beside the book it was for."""
+
+    event_id: str = of("the adjustment it is about")
+    fills: list[Fill] = of("executions: as reported, or of paper execution", default=[])
+    slippage: float | None = of("paid beyond the proposed limits, fees apart", "USD", default=None)
+    book_pnl: float | None = of("of condors and small caps from then to the next session's close", "USD", default=None)
+    hedge_pnl: float | None = of("of the hedge over the same time", "USD", default=None)
+    offset_realised: float | None = of(
+        "hedge_pnl over the book's loss; null where it lost nothing", "ratio", default=None
+    )
+    model_error: float | None = of("hedge_pnl against what the model says of that move", "%", default=None)
+    alternative_pnl: float | None = of("of the IWM puts of equal cost, over the same time", "USD", default=None)
 
 
 class TargetLeg(Part):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from alvh.message_parts import (
     Action,
+    Amendment,
     Approval,
     Band,
     Baseline,
@@ -22,6 +23,7 @@ from alvh.message_parts import (
     IwmPuts,
     LiquidityCheck,
     Move,
+    Outcome,
     Package,
     Part,
     Protocol,
@@ -79,7 +81,7 @@ class HedgeAdjustment(Part):
     vix: float | None = of("VIX", "points", default=None)
     rvx: float | None = of("RVX", "points", default=None)
     vx_curve: list[CurveNode] = of("VIX futures, by expiry", default=[])
-    s12: float | None = of("VX2/VX1 - 1", "ratio", default=None)
+    s12: float | None = of("VX2/VX1 - 1 (S14)", "%", default=None)
     basis: float | None = of("VX1 - VIX", "points", default=None)
     daily_roll: float | None = of("basis per business day to VX1's settlement", "points per day", default=None)
     ivts: float | None = of("VIX/VIX3M", "ratio", default=None)
@@ -89,7 +91,8 @@ class HedgeAdjustment(Part):
     edr: EdrPart | None = of("expected one-day range", default=None)
     rates: dict[str, float] = of("rates used, decimals per year", default={})
     # Book
-    condors: list[BookCondor] = of("the condors held", default=[])
+    condors: list[BookCondor] = of("the condors held, by expiry", default=[])
+    condor: BookCondor | None = of("the first of them: the one that expires first", default=None)
     smallcap: SmallCapPart | None = of("the small caps held and their betas", default=None)
     baseline: Baseline | None = of("what the small caps are in SPX and VIX contracts", default=None)
     # Target
@@ -110,11 +113,16 @@ class HedgeAdjustment(Part):
     cap: float | None = of("what the hedge may cost over the horizon", "USD", default=None)
     hc_accrual: float | None = of("what it costs over the horizon if nothing moves", "USD", default=None)
     hc_pct: float | None = of("that as a share of the credit", "%", default=None)
+    cost_to_date: float | None = of("hedge cost of this condor's life so far, taken off the cap", "USD", default=None)
     premium_at_risk: float | None = of("debits that can be lost", "USD", default=None)
     wacc_p: float | None = of("yearly cost of the capital tied in the hedge", "1/year", default=None)
     irr_gross: float | None = of("condor return, simple annual, before hedge", "1/year", default=None)
     irr_net: float | None = of("the same after hedge cost", "1/year", default=None)
     irr_drag: float | None = of("their difference", "1/year", default=None)
+    irr_expected: float | None = of(
+        "expected condor return after hedge cost, density of realised volatility, simple annual", "1/year", default=None
+    )
+    irr_expected_neutral: float | None = of("the same under the implied density", "1/year", default=None)
     second_engine: bool | None = of("no new condors: their net return is below the hurdle", default=None)
     # Proposal: the orders
     actions: list[Action] = of("what to change, leg by leg", default=[])
@@ -153,8 +161,14 @@ class HedgeAdjustment(Part):
     scenario_grid_ref: str | None = of("where the scenario grid can be read", default=None)
     breakevens: list[BreakEven] = of("per leg", default=[])
     # Constraints
-    feasibility_r: float | None = of("whether any size can meet the floor inside the cap (>= 1)", "ratio", default=None)
+    feasibility_r: float | None = of(
+        "whether any size can meet the floor inside the cap (>= 1); null where nothing is to be offset",
+        "ratio",
+        default=None,
+    )
     binding: list[Binding] = of("constraints that cut the size, and by how much", default=[])
+    feasibility_r_untilted: float | None = of("the same of the phase's own mix", "ratio", default=None)
+    tilt: dict[str, float] = of("share of the gain by leg that was used; the contract ladder's is `ladder`", default={})
     shortfall: float | None = of("wanted gain that is not reached", "USD", default=None)
     residual_unhedged: float | None = of("gain lost to legs that could not be had", "USD", default=None)
     fallbacks_used: list[str] = of("replacements taken for want of liquidity", default=[])
@@ -167,7 +181,8 @@ class HedgeAdjustment(Part):
     last_change_session: str | None = of("session of the last change of size, ISO date", default=None)
     approvals_required: int = of("distinct approvers this needs before it may be executed", default=0)
     approvals: list[Approval] = of("answers so far (empty when it is sent)", default=[])
-    amendments: list[dict[str, Any]] = of("changes people made (empty when it is sent)", default=[])
+    amendments: list[Amendment] = of("changes people made (empty when it is sent)", default=[])
+    outcome: Outcome | None = of("what became of the adjustment before this one", default=None)
     expires_at: str | None = of("an unanswered proposal lapses then, RFC 3339", default=None)
 
 
@@ -238,13 +253,13 @@ class _Envelope(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    specversion: Literal["1.0"] = "1.0"
+    specversion: Literal["1.0"] = of("version of CloudEvents", default="1.0")
     id: str = of("unique per source and type; the same on every redelivery")
     source: str = of("alvh/<instance>")
-    type: str
+    type: str = of("what kind of message, with its version")
     subject: str = of("the portfolio, or what the message is about")
     time: str = of("time of the cause, RFC 3339")
-    datacontenttype: Literal["application/json"] = "application/json"
+    datacontenttype: Literal["application/json"] = of("media type of data", default="application/json")
 
 
 class _Sequenced(_Envelope):
@@ -254,32 +269,38 @@ class _Sequenced(_Envelope):
 class AdjustmentMessage(_Sequenced):
     """A HedgeAdjustment on the wire."""
 
-    type: Literal["alvh.hedge.adjustment.v1"] = "alvh.hedge.adjustment.v1"
-    data: HedgeAdjustment
+    type: Literal["alvh.hedge.adjustment.v1"] = of(
+        "what kind of message, with its version", default="alvh.hedge.adjustment.v1"
+    )
+    data: HedgeAdjustment = of("the message itself")
     epoch: int = of("fencing token of the leader that committed it; 0 in replay", default=0)
 
 
 class TargetMessage(_Sequenced):
     """A HedgeTarget on the wire."""
 
-    type: Literal["alvh.hedge.target.v1"] = "alvh.hedge.target.v1"
-    data: HedgeTarget
+    type: Literal["alvh.hedge.target.v1"] = of("what kind of message, with its version", default="alvh.hedge.target.v1")
+    data: HedgeTarget = of("the message itself")
     epoch: int = of("fencing token of the leader that committed it; 0 in replay", default=0)
 
 
 class SignalsMessage(_Sequenced):
     """A SignalSnapshot on the wire; its sequence counts evaluations."""
 
-    type: Literal["alvh.signals.snapshot.v1"] = "alvh.signals.snapshot.v1"
-    data: SignalSnapshot
+    type: Literal["alvh.signals.snapshot.v1"] = of(
+        "what kind of message, with its version", default="alvh.signals.snapshot.v1"
+    )
+    data: SignalSnapshot = of("the message itself")
     epoch: int = of("fencing token of the leader that committed it; 0 in replay", default=0)
 
 
 class StatusMessage(_Envelope):
     """A ServiceStatus on the wire."""
 
-    type: Literal["alvh.service.status.v1"] = "alvh.service.status.v1"
-    data: ServiceStatus
+    type: Literal["alvh.service.status.v1"] = of(
+        "what kind of message, with its version", default="alvh.service.status.v1"
+    )
+    data: ServiceStatus = of("the message itself")
     epoch: int = of("fencing token of the leader", default=0)
 
 

@@ -1,5 +1,6 @@
 """A change of the hedge as a message says it: an action for each contract, and the package they are worked as."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from alvh.core.hedge.condor_actions import CondorAction
@@ -47,6 +48,31 @@ def action_of(change: Change, look: "Look", verb: str) -> list[Action]:
             )
         )
     return found
+
+
+def holds(look: "Look", changes: Sequence[Change]) -> list[Action]:
+    """Return HOLD for the contracts of every lot that is left alone; one for ALL where there is nothing to do."""
+    touched = {(change.lot.leg, change.lot.symbols) for change in changes}
+    found = [
+        Action(
+            action="HOLD",
+            leg=lot.leg,
+            instrument=part.symbol,
+            side="NONE",
+            qty=0,
+            qty_before=lot.quantity * part.ratio,
+            qty_after=lot.quantity * part.ratio,
+            multiplier=lot.multiplier,
+        )
+        for lot in look.holdings.lots
+        if (lot.leg, lot.symbols) not in touched
+        for part in lot.parts
+    ]
+    if found or changes:
+        return found
+    return [
+        Action(action="HOLD", leg="ALL", instrument="", side="NONE", qty=0, qty_before=0, qty_after=0, multiplier=1.0)
+    ]
 
 
 def _quote(

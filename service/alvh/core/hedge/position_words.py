@@ -1,12 +1,13 @@
-"""The signals that speak of the book itself, as a message lists them: S01, S02, S30, S31, S33, S34, S41, S47."""
+"""The signals that speak of the book itself, as a message lists them: those of `position.TERMS`, told or missing."""
 
 from typing import TYPE_CHECKING
 
+from alvh.core.hedge.option_checks import bound_signal, parity_signal, timing_signal
 from alvh.core.hedge.outcome import Sizing
 from alvh.core.hedge.phase_desk import move_per_cent
 from alvh.core.hedge.sizing_desk import refusal_of
 from alvh.core.signals.model import Signal
-from alvh.core.signals.position import position_signal, vega_of_first_three
+from alvh.core.signals.position import TERMS, position_signal, vega_of_first_three
 
 if TYPE_CHECKING:
     from alvh.core.hedge.desk import Look
@@ -45,7 +46,24 @@ def position_signals(look: "Look", sizing: Sizing | None, sessions: int, thresho
     nearest = min((line.proximity for line in look.lines.values()), default=None)
     is_crossed = any(line.crossed for line in look.lines.values())
     found.append(position_signal("S41", nearest, asof=at, state="crossed" if is_crossed else "clear"))
+    found += _market_checks(look, at)
+    told = {signal.id for signal in found}
+    found += [position_signal(name, None, asof=None, state="missing") for name in TERMS if name not in told]
     return tuple(sorted(found, key=lambda each: each.id))
+
+
+def _market_checks(look: "Look", at: int) -> list[Signal]:
+    """Return S35, S36 and S39: what quoted options allow, and whether the clock does."""
+    snapshot = look.snapshot
+    futures = {
+        node.expiry: (node.bid, node.ask) for node in snapshot.nodes if node.bid is not None and node.ask is not None
+    }
+    quoted = snapshot.vix_chain if snapshot.pricing == "quotes" else None
+    return [
+        parity_signal(quoted, futures, at, look.fees.option),
+        bound_signal(snapshot.spx_chain, snapshot.market, at),
+        timing_signal(look.situation.calendar, at),
+    ]
 
 
 def _returns(sizing: Sizing, at: int, *, has_condor: bool) -> list[Signal]:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 from alvh.core.announce import in_order, rfc3339
 from alvh.core.hedge.book import LEGS
 from alvh.core.hedge.book_words import book_condors, small_cap_part
+from alvh.core.hedge.breakeven_words import break_even_parts
 from alvh.core.hedge.condor_actions import CondorSituation, due_actions, stays_tight
 from alvh.core.hedge.contracts import LegChoice
-from alvh.core.hedge.order_words import action_of, condor_action, package_of
+from alvh.core.hedge.order_words import action_of, condor_action, holds, package_of
 from alvh.core.hedge.outcome import Sizing
 from alvh.core.hedge.phase_targets import PhaseTarget
 from alvh.core.hedge.protocols import protocol
 from alvh.core.hedge.put_words import iwm_puts
+from alvh.core.hedge.scenario import ScenarioParameters
 from alvh.core.hedge.sizing_desk import Change, refusal_of
 from alvh.core.hedge.symbols import cfe_symbol
 from alvh.message_parts import (
@@ -22,6 +24,7 @@ from alvh.message_parts import (
     Band,
     Baseline,
     Binding,
+    BookCondor,
     BreakEven,
     CurveNode,
     EdrPart,
@@ -100,7 +103,7 @@ def proposed(
         said.append("LIQ")
     condor_actions = _condor_actions(look, sizing)
     flat = [action for change in changes for action in action_of(change, look, _verb(change, changes, reasons))]
-    flat += condor_actions
+    flat += [*holds(look, changes), *condor_actions]
     final = in_order(said)
     fields |= sizing_fields(sizing, target)
     fields |= {
@@ -116,7 +119,10 @@ def proposed(
         "liquidity": _liquidity(choices),
         "fallbacks_used": [f"{leg}: {choice.fallback}" for leg, choice in choices.items() if choice.fallback],
         "iwm_puts": iwm_puts(look, sizing, small),
+        "breakevens": _break_evens(look, sizing, methodology["timer"]["soft"]),
+        "condors": _net_of_hedge(fields["condors"], sizing.cost),
     }
+    fields["condor"] = next(iter(fields["condors"]), None)
     return Proposal(
         reasons=final,
         fields=fields,
@@ -143,7 +149,7 @@ def market_fields(look: "Look") -> dict[str, Any]:
                       dte=(node.expiry - snapshot.session).days, settle=node.settle, bid=node.bid, ask=node.ask)
             for node in snapshot.nodes
         ],
-        "s12": shape.get("slope"),
+        "s12": _percents(shape.get("slope")),
         "basis": shape.get("basis"),
         "daily_roll": shape.get("roll"),
         "ivts": values.get("S16"),
@@ -173,7 +179,11 @@ def sizing_fields(sizing: Sizing, target: PhaseTarget) -> dict[str, Any]:
         "hc_pct": 100.0 * sizing.cost_ratio, "premium_at_risk": sizing.premium_at_risk,
         "wacc_p": _finite(sizing.carry.wacc), "irr_gross": _finite(sizing.returns.simple),
         "irr_net": _finite(sizing.returns_net.simple), "irr_drag": _finite(sizing.irr_drag),
-        "second_engine": sizing.second_engine, "worst_case_hedge": sizing.worst_case_hedge,
+        "irr_expected": None if sizing.expected is None else _finite(sizing.expected.simple_net),
+        "irr_expected_neutral":
+            None if sizing.expected_neutral is None else _finite(sizing.expected_neutral.simple_net),
+        "cost_to_date": sizing.cost_to_date, "second_engine": sizing.second_engine,
+        "worst_case_hedge": sizing.worst_case_hedge,
         "book_max_loss": sizing.book_max_loss, "margin_estimate": sizing.margin_options + sizing.margin_futures,
         "loss_vix_down": sizing.up_move_loss, "gain5": sizing.gain_low, "gain6": sizing.gain_design,
         "gain7": sizing.gain_high, "gain10": sizing.gains[10.0], "gain20": sizing.gains[20.0],
@@ -182,19 +192,41 @@ def sizing_fields(sizing: Sizing, target: PhaseTarget) -> dict[str, Any]:
         "d_f": deltas.financing, "d_s": deltas.small_caps, "d_sleeve": deltas.sleeve, "d_book": deltas.book,
         "v_dollar": sizing.vega_usd, "vega3": [dollars for _, dollars in sizing.vega_by_expiry[:3]],
         "carry_per_day": sizing.carry_per_day, "tenor_centroid": sizing.tenor_centroid, "up_test": sizing.up_test,
-        "breakevens": [
-            BreakEven(leg=each.leg, at_settlement=_finite(each.at_settlement), vix_star_now=each.vix[0],
-                      vix_star_14d=each.vix[1] if len(each.vix) > 1 else None)
-            for each in sizing.break_evens
-        ],
         "feasibility_r": _finite(sizing.feasibility),
-        "binding": [Binding(constraint=each.constraint, cut=each.cut_usd) for each in sizing.bindings],
+        "feasibility_r_untilted": _finite(sizing.feasibility_untilted), "tilt": dict(sizing.tilt),
+        "binding": [
+            Binding(constraint=each.constraint, cut=each.cut_usd, detail=each.detail) for each in sizing.bindings
+        ],
         "shortfall": sizing.shortfall, "residual_unhedged": sizing.residual_unhedged,
         "baseline": None if base is None else Baseline(
             spx_notional=base.spx_notional, spx=base.spx, xsp=base.xsp, mes=base.mes, vx_full=base.vx_full,
-            vx_m=base.vx_m,
+            vx_m=base.vx_m, es=base.es, vxm_m=base.vxm_m,
         ),
     }  # fmt: skip
+
+
+def _percents(ratio: float | None) -> float | None:
+    return None if ratio is None else 100.0 * ratio
+
+
+def _break_evens(look: "Look", sizing: Sizing, soft: int) -> list[BreakEven]:
+    """Return the break-evens, to be looked at again when the soft timer has run."""
+    question, review = look.question, look.snapshot.session
+    for _ in range(soft):
+        review = look.situation.calendar.next_session(review).date
+    condors = () if question is None else question.inputs.condors
+    parameters = ScenarioParameters() if question is None else question.inputs.parameters.scenario
+    return break_even_parts(sizing, look.snapshot.market, condors, parameters, review)
+
+
+def _net_of_hedge(condors: Sequence[BookCondor], cost: float) -> list[BookCondor]:
+    """Return the condors with their break-evens if the hedge expires worthless, its cost shared by all of them."""
+    count = sum(condor.n for condor in condors)
+    each = cost / (100.0 * count) if count else 0.0
+    return [
+        condor.model_copy(update={"be_low_net": condor.be_low + each, "be_high_net": condor.be_high - each})
+        for condor in condors
+    ]
 
 
 def _finite(value: float | None) -> float | None:
@@ -221,9 +253,11 @@ def _executable(look: "Look", changes: Sequence[Change]) -> bool:
 
 def _void(look: "Look") -> VoidIf:
     market = look.snapshot.market
+    spx = market.spx * (1.0 - _VOID_SPX), market.spx * (1.0 + _VOID_SPX)
+    vix = max(market.vix - _VOID_VIX, 0.0), market.vix + _VOID_VIX
     return VoidIf(
-        spx_below=market.spx * (1.0 - _VOID_SPX), spx_above=market.spx * (1.0 + _VOID_SPX),
-        vix_below=max(market.vix - _VOID_VIX, 0.0), vix_above=market.vix + _VOID_VIX,
+        spx_below=spx[0], spx_above=spx[1], vix_below=vix[0], vix_above=vix[1], spx_beyond=list(spx),
+        vix_beyond=list(vix),
     )  # fmt: skip
 
 
