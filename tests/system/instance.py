@@ -69,6 +69,20 @@ def _environment(more: dict[str, str]) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(SERVICE), **more}
 
 
+@contextmanager
+def alvh_beside(out: Path, *arguments: str | Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A command that runs beside the test, its standard output in a file."""
+    with out.open("wb") as file:
+        made = subprocess.Popen(
+            [sys.executable, "-m", "alvh", *map(str, arguments)], env=_environment({}), stdout=file, stderr=file
+        )
+        try:
+            yield made
+        finally:
+            made.kill()
+            made.wait()
+
+
 class Daemon:
     """`alvh run` as a process that is started, killed and started again."""
 

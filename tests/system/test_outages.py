@@ -11,7 +11,7 @@ from typing import Any
 import redis as client
 
 from servers import RedisServer, free_port, mosquitto, redis_server, temporary_folder
-from system.instance import Subscriber, alvh, daemon, walk_tape
+from system.instance import Subscriber, alvh, alvh_beside, daemon, walk_tape
 from system.test_tape_to_wire import PATIENCE_S, configured, replay, until
 
 SESSIONS = 60
@@ -86,6 +86,29 @@ def test_broker_is_away_at_start_and_restarted_on_the_way() -> None:
                     made,
                 )
                 assert late.statuses()[-1]["data"]["state"] == "online"
+
+
+def test_followed_events_go_on_when_redis_comes_back() -> None:
+    """`events --follow` shows each adjustment once; Ctrl-C is its ordinary end."""
+    with redis_server() as redis, mosquitto() as broker, temporary_folder() as folder:
+        tape = walk_tape(folder / "tape", 34, sessions=SESSIONS, quotes=5)
+        config = configured(folder, tape, redis.url, broker.url, speed=f"{MARKET_S / 8:.0f}")
+        expected = replay(folder, tape, config)["alvh/main/portfolio/core/adjustment"]
+        out = folder / "events"
+        with (
+            daemon(config, folder) as made,
+            alvh_beside(out, "events", "--config", config, "--portfolio", "core", "--follow", "--json") as following,
+        ):
+            until(lambda: out.read_bytes().count(b"\n") >= 2, made)
+            redis.kill()
+            time.sleep(0.5)
+            redis.start()
+            until(lambda: out.read_bytes().count(b"\n") >= len(expected), made)
+            time.sleep(0.5)
+            following.send_signal(signal.SIGINT)
+            assert following.wait(10) == 0
+        shown = [json.loads(line)["id"] for line in out.read_bytes().splitlines()]
+        assert shown == [json.loads(b"%b}" % line)["id"] for line in expected]
 
 
 def test_second_daemon_follows_and_takes_over() -> None:

@@ -1,6 +1,8 @@
 """What subscribers say, turned into events: answers and observations, checked before they are believed."""
 
 import json
+import math
+from collections.abc import Iterator
 from datetime import date
 from typing import Any, Final, TypeVar
 
@@ -82,19 +84,32 @@ def _object(message: InboundMessage) -> dict[str, Any]:
 
 
 def _depth(value: object) -> int:
-    level, depth = [value], 0
-    while level and depth <= _MAX_DEPTH:
-        depth += 1
+    return sum(1 for _ in _levels(value))
+
+
+def _levels(value: object) -> Iterator[list[object]]:
+    """Yield what stands on each level of a JSON value, down to one below the deepest that is allowed."""
+    level = [value]
+    for _ in range(_MAX_DEPTH + 1):
+        if not level:
+            return
+        yield level
         level = [
             child
             for each in level
             if isinstance(each, dict | list)
             for child in (each.values() if isinstance(each, dict) else each)
         ]
-    return depth
+
+
+def _is_finite(value: object) -> bool:
+    """Whether the log can hold every number of it: JSON has no word for the others, though its parsers take them."""
+    return all(math.isfinite(each) for level in _levels(value) for each in level if isinstance(each, float))
 
 
 def _validated(model: type[T], document: dict[str, Any], where: str) -> T:
+    if not _is_finite(document):
+        raise InputError(f"{where}: expected finite numbers, got NaN or an infinite value")
     try:
         return model.model_validate(document)
     except ValidationError as error:
