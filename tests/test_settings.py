@@ -107,6 +107,8 @@ def test_on_and_off_are_names(tmp_path: Path) -> None:
         ("redis: {url: 'localhost:6379'}", "redis.url"),
         ("http: {host: 0.0.0.0}", "http"),
         ("calendar: {early_closes: {2026-11-27: '25:00'}}", "calendar.early_closes.2026-11-27"),
+        ("calendar: {hours: {2026-11-27: '13:00'}}", "calendar.hours.2026-11-27"),
+        ("calendar: {hours: {2026-11-27: '13:00-12:00'}}", "calendar.hours.2026-11-27"),
         ("instanze: x", "instanze"),
         ("feed: {kind: tape}", "feed.tape.path"),
         ("- a\n- b", "expected a mapping"),

@@ -158,6 +158,13 @@ def _time_of_day(text: str) -> str:
     return text
 
 
+def _hours(text: str) -> str:
+    first, _, last = text.partition("-")
+    if not first or not last or not _time_of_day(first).zfill(5) < _time_of_day(last).zfill(5):
+        raise ValueError("expected HH:MM-HH:MM, rising")
+    return text
+
+
 class CalendarSettings(Knobs):
     """Trading sessions: the exchange's, with what it did not know."""
 
@@ -167,6 +174,9 @@ class CalendarSettings(Knobs):
         default={}, description="date: close in exchange time, e.g. 13:00"
     )
     extra_sessions: list[date] = Field(default=[], description="days with a regular session after all")
+    hours: dict[date, Annotated[str, AfterValidator(_hours)]] = Field(
+        default={}, description="date: its session in exchange time whatever the exchange says, e.g. 09:45-13:00"
+    )
     releases: list[Path] = Field(default=[], description="CSV or ICS files of CPI, PPI and FOMC dates")
 
 

@@ -116,6 +116,29 @@ def test_overrides_that_contradict_the_calendar(early: dict[date, str], expected
         exchange_sessions(date(2024, 1, 1), date(2024, 1, 31), CalendarOverrides(early_closes=early))
 
 
+def test_hours_of_a_date_win_over_everything() -> None:
+    """Whoever tries the service out at night, or on a Sunday, says that the exchange is open."""
+    hours = {date(2024, 1, 4): "00:00-23:59", date(2024, 1, 7): "08:00-09:00", date(2024, 1, 3): "09:45-13:00"}
+    overrides = CalendarOverrides(
+        closed=(date(2024, 1, 3),), early_closes={date(2024, 1, 4): "13:00"}, hours={**hours, date(2031, 1, 2): "x"}
+    )
+    calendar = _sessions("2024-01-01", "2024-01-31", overrides)
+    for day, (first, last) in {day: text.split("-") for day, text in hours.items()}.items():
+        session = calendar.session(day)
+        assert session is not None
+        assert (session.open_ns, session.close_ns) == (et_ns(day, first), et_ns(day, last))
+
+
+@pytest.mark.parametrize(
+    ("hours", "expected"),
+    [("13:00-12:00", "not later than"), ("noon", "HH:MM-HH:MM"), ("09:30-", "HH:MM-HH:MM"), ("", "HH:MM-HH:MM")],
+)
+def test_hours_that_are_none(hours: str, expected: str) -> None:
+    overrides = CalendarOverrides(hours={date(2024, 1, 4): hours})
+    with pytest.raises(InputError, match=expected):
+        exchange_sessions(date(2024, 1, 1), date(2024, 1, 31), overrides)
+
+
 def test_a_csv_calendar(tmp_path: Path) -> None:
     path = tmp_path / "macro.csv"
     path.write_text(

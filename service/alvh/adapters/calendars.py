@@ -51,11 +51,13 @@ class CalendarOverrides:
         early_closes: sessions that end at another time than 16:00 (exchange time, HH:MM); said of a date, it replaces
             what the library says of that session's close.
         open: sessions the library does not know, 09:30 to 16:00.
+        hours: sessions of these dates, whatever the library and the rest here say of them (exchange time, HH:MM-HH:MM).
     """
 
     closed: tuple[date, ...] = ()
     early_closes: Mapping[date, str] = field(default_factory=dict)
     open: tuple[date, ...] = ()
+    hours: Mapping[date, str] = field(default_factory=dict)
 
 
 def exchange_sessions(start: date, end: date, overrides: CalendarOverrides | None = None) -> Calendar:
@@ -73,6 +75,9 @@ def exchange_sessions(start: date, end: date, overrides: CalendarOverrides | Non
     for day, clock in (overrides or CalendarOverrides()).early_closes.items():
         if start <= day <= end:
             known[day] = _closed_early(day, clock, known)
+    for day, hours in (overrides or CalendarOverrides()).hours.items():
+        if start <= day <= end:
+            known[day] = _hours_of(day, hours)
     if not known:
         raise InputError(f"calendar: there is no {EXCHANGE} session from {start} to {end}")
     sessions = tuple((day, *known[day]) for day in sorted(known))
@@ -144,6 +149,17 @@ def _closed_early(day: date, clock: str, known: Mapping[date, tuple[int, int]]) 
     open_ns = known[day][0]
     if close_ns <= open_ns:
         raise InputError(f"calendar.early_closes.{day}: {clock} is not later than the open")
+    return open_ns, close_ns
+
+
+def _hours_of(day: date, hours: str) -> tuple[int, int]:
+    first, _, last = hours.partition("-")
+    try:
+        open_ns, close_ns = et_ns(day, first), et_ns(day, last)
+    except ValueError as error:
+        raise InputError(f"calendar.hours.{day}: expected exchange time as HH:MM-HH:MM, got {hours!r}") from error
+    if close_ns <= open_ns:
+        raise InputError(f"calendar.hours.{day}: {last} is not later than {first}")
     return open_ns, close_ns
 
 

@@ -35,7 +35,10 @@ def configuration(settings: Settings, ts: int, *, feed_kind: str | None = None) 
 def calendar(settings: CalendarSettings, start: date, end: date) -> Calendar:
     """Return the Calendar event from `start` to some way behind `end`."""
     overrides = CalendarOverrides(
-        closed=tuple(settings.closed), early_closes=settings.early_closes, open=tuple(settings.extra_sessions)
+        closed=tuple(settings.closed),
+        early_closes=settings.early_closes,
+        open=tuple(settings.extra_sessions),
+        hours=settings.hours,
     )
     return exchange_sessions(start, end + timedelta(days=_DAYS_AHEAD), overrides)
 
