@@ -16,13 +16,14 @@ has_browser() {
   [ -x "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome" ]
 }
 
-# The packages of a manager for what is missing, one a line: wanted REDIS MOSQUITTO CLIENTS PROMETHEUS BROWSER
+# The packages of a manager for what is missing, one a line: wanted REDIS MOSQUITTO CLIENTS PROMETHEUS BROWSER NODE...
 wanted() {
   has redis-server || echo "$1"
   has mosquitto || echo "$2"
   has mosquitto_pub || echo "$3"
   has prometheus || echo "$4"
   has_browser || echo "$5"
+  has npm || printf '%s\n' "${@:6}"
 }
 
 # The packages of Debian that Python needs for a virtual environment.
@@ -60,7 +61,7 @@ apt_get() {
 
 install_apt() {
   local packages
-  packages=$(wanted redis-server mosquitto mosquitto-clients prometheus chromium; wanted_python)
+  packages=$(wanted redis-server mosquitto mosquitto-clients prometheus chromium nodejs npm; wanted_python)
   [ -n "$packages" ] || return 0
   if [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then
     return 0
@@ -77,7 +78,7 @@ install_apt() {
 
 install_brew() {
   local packages
-  packages=$(wanted redis mosquitto mosquitto prometheus "" | sort -u)
+  packages=$(wanted redis mosquitto mosquitto prometheus "" node | sort -u)
   scripts/python.sh >/dev/null 2>&1 || packages="$packages python@3.13"
   for package in $packages; do
     echo "installing $package"

@@ -8,6 +8,7 @@ for name in ${!ALVH_@}; do # the caller's configuration is not the tests'; where
 done
 
 scripts/system.sh
+scripts/node.sh
 checked=yes
 scripts/check.sh || checked="" # the tests are told of all the same
 [ -x .venv-test/bin/pytest ] || exit 1

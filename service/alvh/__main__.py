@@ -98,8 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--once", action="store_true", help="stop at the log's end instead of following it")
     command.set_defaults(run=_record)
 
-    command = commands.add_parser("schema", help="JSON Schemas")
-    command.add_argument("what", choices=("config", "market", "messages"))
+    command = commands.add_parser("schema", help="JSON Schemas, and the wire as AsyncAPI 3")
+    command.add_argument("what", choices=("config", "market", "messages", "asyncapi"))
     command.set_defaults(run=_schema)
     return parser
 
@@ -189,6 +189,10 @@ def _schema(options: argparse.Namespace) -> int:
         from alvh.app.market_file import MarketFile  # noqa: PLC0415 - loads pydantic-settings
 
         _print(MarketFile.model_json_schema())
+    elif options.what == "asyncapi":
+        from alvh.messages_asyncapi import asyncapi  # noqa: PLC0415 - builds every model
+
+        _print(asyncapi(__version__))
     else:
         from alvh.messages import schemas  # noqa: PLC0415 - builds every model
 
