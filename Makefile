@@ -1,7 +1,7 @@
 # What a person types; what it does stands in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lock fmt clean
+.PHONY: help run test check bench chaos lock fmt clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -17,6 +17,9 @@ check: ## lint, types and import contracts
 
 bench: ## measure what the documentation claims
 	@exec scripts/bench.sh $(ARGS)
+
+chaos: ## two hundred rounds of faults on real processes (ARGS="--rounds 1 --seed N" runs one again)
+	@exec scripts/chaos.sh $(ARGS)
 
 lock: ## write requirements/*.txt anew from pyproject.toml (UPGRADE=1: with newer versions)
 	@exec scripts/lock.sh

@@ -47,6 +47,9 @@ _PASSING: Final = {
     "UNBLOCKED": "changing its role",
 }
 
+# uvloop's word, a RuntimeError, for a write to a connection that was closed a moment before.
+_CLOSED: Final = "the handler is closed"
+
 
 class Durability(Enum):
     """When a commit counts as durable.
@@ -131,7 +134,7 @@ class RedisLink:
                 answer = await self._client.execute_command(*command)
         except faults.NoScriptError:
             raise
-        except (faults.RedisError, OSError, TimeoutError) as fault:
+        except (faults.RedisError, OSError, TimeoutError, RuntimeError) as fault:
             raise self._told(fault, str(command[0])) from fault
         self._note(None)
         return answer
@@ -164,7 +167,7 @@ class RedisLink:
                 pipeline.execute_command("EVAL", script.text, len(keys), *keys, *arguments)
                 pipeline.execute_command("WAITAOF", 1, replicas, limit_ms)
                 answer, disks = await pipeline.execute()
-        except (faults.RedisError, OSError, TimeoutError) as fault:
+        except (faults.RedisError, OSError, TimeoutError, RuntimeError) as fault:
             raise self._told(fault, "EVAL and WAITAOF") from fault
         if answer[0] in {b"ok", b"done"} and (disks[0] < 1 or disks[1] < replicas):
             raise OutageError(f"redis {self._place}: only {disks[0]}+{disks[1]} of 1+{replicas} disks have the commit")
@@ -179,6 +182,10 @@ class RedisLink:
                 answer = await self._client.execute_command("CONFIG GET", name)
         except (faults.RedisError, OSError, TimeoutError):
             return None
+        except RuntimeError as fault:
+            if _CLOSED not in str(fault):
+                raise
+            return None
         return {_text(key): _text(value) for key, value in answer.items()}.get(name)
 
     async def close(self) -> None:
@@ -187,6 +194,10 @@ class RedisLink:
 
     def _told(self, fault: Exception, command: str) -> OutageError | JournalError:
         text = str(fault)
+        if isinstance(fault, RuntimeError):
+            if _CLOSED not in text:
+                raise fault  # a bug: ours or the library's
+            text = "the connection was closed"
         reason = next((words for sign, words in _PASSING.items() if text.startswith(sign)), None)
         if reason is None and isinstance(fault, faults.OutOfMemoryError):
             reason = _PASSING["OOM"]
