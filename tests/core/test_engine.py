@@ -180,6 +180,9 @@ def test_timer_event_is_the_close_it_names_and_fires_once() -> None:
     assert isinstance(wake, Wake)
     assert wake.timer_id == f"close:{DAYS[1].isoformat()}"
     assert wake.due == close_of(DAYS[1]) + 1200 * 10**9
+    for name, price in (("RUT", 500.0), ("SPX", 1000.0)):
+        for step in (2, 1):
+            made.handle(quote(name, close_of(DAYS[1]) - step, price))
     fired_late = TimerFired(ts_event=wake.due, ts_recv=wake.due + 10**12, timer_id=wake.timer_id)
     assert published(made.handle(fired_late), "signals")
     assert made.session == DAYS[1]

@@ -83,7 +83,8 @@ def test_the_first_live_price_is_held_against_history() -> None:
     """A genuine gap of 3 % passes, a 100-fold price does not."""
     board = MarketBoard(stale_after_s=30.0, max_jump={"SPX": 0.20})
     board.remember(DailyBar(ts_event=0, ts_recv=0, instrument_id="SPX", session=session_dates(1)[0], close=100.0))
-    assert board.price("SPX") is None
+    assert (board.price("SPX"), board.entry("SPX").is_live, board.entry("SPX").quality) == (100.0, False, "history")
+    assert (board.price_for_decisions("SPX", 30 * S), board.was_live("SPX", 30 * S)) == (100.0, False)
     assert board.accept(quote("SPX", S, 10_000.0)) == "jump"
     assert board.accept(quote("SPX", 2 * S, 103.0)) is None
 

@@ -41,6 +41,16 @@ def decode(line: bytes) -> Event:
         raise JournalError(f"not an event of this version: {line[:80]!r} ({error})") from error
 
 
+def as_text(event: Event | None) -> str | None:
+    """Return the event as `encode` writes it, for a checkpoint; None for none."""
+    return None if event is None else encode(event).decode()
+
+
+def from_text(line: str | None) -> Event | None:
+    """Return what `as_text` was given."""
+    return None if line is None else decode(line.encode())
+
+
 def _plain(value: object) -> str | dict[str, object]:
     if isinstance(value, date):
         return value.isoformat()

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from alvh.core.announce import Cause, Decision, Origin, adjustment, signals_message
 from alvh.core.answers import expect, refusal, take
-from alvh.core.codec import decode, encode
+from alvh.core.codec import as_text, from_text
 from alvh.core.effects import Effect, Publish, Refused, Wake
 from alvh.core.evaluation import Evaluation
 from alvh.core.events import (
@@ -109,14 +109,19 @@ class Engine:
     # Session closes
 
     def _on_close(self, event: SessionClose) -> Sequence[Effect]:
-        calendar = self._calendar
-        if calendar is None or (self._session is not None and event.session <= self._session):
+        if self._calendar is None or (self._is_evaluated(event.session) and not self._evaluation.lags(event.session)):
             return (Refused(subject="session", reason="duplicate", detail=f"{event.session} has been evaluated"),)
         self._choose_small_cap()
+        is_new = not self._is_evaluated(event.session)
+        self._evaluation.close(
+            event, self._board if is_new else None, self._curve, self._calendar, self._portfolios.small_cap
+        )
+        if not is_new:
+            return _NOTHING
         self._session = event.session
+        if event.is_history and not self._evaluations:
+            return _NOTHING
         self._evaluations += 1
-        small_cap = self._portfolios.small_cap or SMALL_CAPS[0]
-        self._evaluation.close(event.session, event.ts_event, self._board, self._curve, calendar, small_cap)
         moved = self._portfolios.beyond(self._board, event.ts_event)
         self._row = self._first_row()
         effects: list[Effect] = []
@@ -125,7 +130,7 @@ class Engine:
             if state.is_anchored:
                 triggers = self._portfolios.count_close(rank, moved)
                 effects += self._decide(rank, event.ts_event, triggers, is_close=True)
-            elif self._portfolios.is_seen(rank, self._board):
+            elif self._portfolios.is_seen(rank, self._board, event.ts_event):
                 effects += self._decide(rank, event.ts_event, ("STATE",), is_close=True)
         shown = self._evaluation.shown(0, event.session)
         prices = self._board.prices()
@@ -136,6 +141,9 @@ class Engine:
             effects.append(self._next_close())
         return effects
 
+    def _is_evaluated(self, session: date) -> bool:
+        return self._session is not None and session <= self._session
+
     def _first_row(self) -> tuple[float | None, float | None]:
         """S01 and S02 of the first portfolio at this close."""
         state = self._portfolios.states[0]
@@ -145,8 +153,8 @@ class Engine:
         return max(ratios, default=None), float(state.sessions + 1)
 
     def _choose_small_cap(self) -> None:
-        """Choose RUT if it has been quoted and IWM otherwise, once, where the feed has not said which."""
-        if self._portfolios.small_cap is None and self._board.price(LARGE_CAP) is not None:
+        """Choose RUT if it has been quoted and IWM otherwise, once, where no live feed says which it can quote."""
+        if not self._is_live and self._portfolios.small_cap is None and self._board.price(LARGE_CAP) is not None:
             for name in SMALL_CAPS:
                 if self._board.price(name) is not None:
                     self._portfolios.watch(name)
@@ -227,7 +235,7 @@ class Engine:
         methodologies = [portfolio["methodology"] for portfolio in document["portfolios"]]
         jump = methodologies[0]["move3"]["max_jump"]
         self._board.configure(document["stale_after_s"], dict.fromkeys((LARGE_CAP, *SMALL_CAPS), jump))
-        self._evaluation.configure(methodologies)
+        self._evaluation.configure(methodologies, is_live=self._is_live)
         self._portfolios.configure(document)
 
     @property
@@ -250,6 +258,8 @@ class Engine:
         return _NOTHING
 
     def _on_curve(self, event: FuturesCurve) -> Sequence[Effect]:
+        if self._evaluation.past.take_curve(event):
+            return _NOTHING
         if self._curve is not None and event.ts_event < self._curve.ts_event:
             return (Refused(subject=event.symbol, reason="out_of_order", detail="an older curve than the newest"),)
         self._curve = event
@@ -271,6 +281,10 @@ class Engine:
             return (Refused(subject="timer", reason="unknown", detail=event.timer_id),)
         session = date.fromisoformat(argument)
         close_ns = self._calendar.close_of(session) if self._calendar else event.ts_event
+        if not self._is_evaluated(session) and not self._portfolios.is_complete(self._board, close_ns):
+            # Never a made-up close: its history will be told, and is what the feed now owes.
+            self._evaluation.past.owed = session
+            return (Refused(subject="session", reason="incomplete", detail=f"{session}: its close was not seen live"),)
         return self._on_close(SessionClose(ts_event=close_ns, ts_recv=event.ts_recv, session=session))
 
     def _on_feed_state(self, event: FeedState) -> Sequence[Effect]:
@@ -278,8 +292,14 @@ class Engine:
         return _NOTHING
 
     def _on_bar(self, event: DailyBar) -> Sequence[Effect]:
-        self._board.remember(event)
-        return _NOTHING
+        if self._is_evaluated(event.session):
+            self._evaluation.past.take(event)
+            return _NOTHING
+        reason = self._board.remember(event)
+        if reason is None:
+            return _NOTHING
+        detail = f"{event.instrument_id} {event.close} of {event.session}: {reason}"
+        return (Refused(subject=event.instrument_id, reason=reason, detail=detail),)
 
     def _on_positions(self, event: AccountPositions) -> Sequence[Effect]:
         return (Refused(subject="positions", reason="unknown", detail=f"account {event.account}: nobody asked for it"),)
@@ -311,6 +331,16 @@ class Engine:
     def session(self) -> date | None:
         """The newest session whose close has been evaluated."""
         return self._session
+
+    @property
+    def known_until(self) -> date | None:
+        """The newest session whose close all signals have taken: where history has to begin; None: at its beginning."""
+        return self._session if self._evaluation.is_begun else None
+
+    @property
+    def owed(self) -> date | None:
+        """The session whose close is waited for, from history, because it was not seen live."""
+        return self._evaluation.past.owed
 
     @property
     def board(self) -> MarketBoard:
@@ -358,7 +388,12 @@ class Engine:
 
     def pending(self) -> Sequence[Effect]:
         """What has been asked for and not answered yet; the shell does it after every start and take-over."""
-        if not self._is_live or self._calendar is None or self._session is None:
+        if (
+            not self._is_live
+            or self._calendar is None
+            or not self._evaluations
+            or self._evaluation.past.owed is not None
+        ):
             return _NOTHING
         return (self._next_close(),)
 
@@ -368,10 +403,10 @@ class Engine:
         """Return all that future effects depend on, as compressed JSON."""
         plain = {
             "version": CHECKPOINT_VERSION,
-            "configuration": _encoded(self._configuration),
-            "calendar": _encoded(self._calendar_event),
-            "curve": _encoded(self._curve),
-            "chains": [_encoded(chain) for _, chain in sorted(self._chains.items())],
+            "configuration": as_text(self._configuration),
+            "calendar": as_text(self._calendar_event),
+            "curve": as_text(self._curve),
+            "chains": [as_text(chain) for _, chain in sorted(self._chains.items())],
             "board": self._board.state(),
             "evaluation": self._evaluation.state(),
             "portfolios": self._portfolios.state(),
@@ -393,29 +428,21 @@ class Engine:
             raise JournalError(f"the checkpoint cannot be read: {error}") from error
         if plain["version"] != CHECKPOINT_VERSION:
             raise JournalError(f"the checkpoint is of version {plain['version']}, expected {CHECKPOINT_VERSION}")
-        configuration = _decoded(plain["configuration"])
-        calendar = _decoded(plain["calendar"])
-        curve = _decoded(plain["curve"])
+        configuration = from_text(plain["configuration"])
+        calendar = from_text(plain["calendar"])
+        curve = from_text(plain["curve"])
         if isinstance(configuration, Configuration):
             self._configure(configuration)
         if isinstance(calendar, Calendar):
             self._on_calendar(calendar)
         self._curve = curve if isinstance(curve, FuturesCurve) else None
-        chains = [_decoded(chain) for chain in plain["chains"]]
+        chains = [from_text(chain) for chain in plain["chains"]]
         self._chains = {chain.underlying: chain for chain in chains if isinstance(chain, OptionChain)}
         self._board.restore(plain["board"])
         self._evaluation.restore(plain["evaluation"])
         self._portfolios.restore(plain["portfolios"])
         self._session = None if plain["session"] is None else date.fromisoformat(plain["session"])
         self._evaluations = plain["evaluations"]
-
-
-def _encoded(event: Event | None) -> str | None:
-    return None if event is None else encode(event).decode()
-
-
-def _decoded(line: str | None) -> Event | None:
-    return None if line is None else decode(line.encode())
 
 
 def _quoted(quote: Quote, reason: str) -> str:

@@ -6,9 +6,11 @@ from datetime import date
 from typing import Any, Final
 
 from alvh.core.announce import Shown
-from alvh.core.codec import decode, encode
-from alvh.core.events import FuturesCurve, MacroCalendar, Observation
-from alvh.core.market import MarketBoard
+from alvh.core.codec import as_text, from_text
+from alvh.core.events import FuturesCurve, MacroCalendar, Observation, SessionClose
+from alvh.core.market import NS_PER_SECOND, MarketBoard
+from alvh.core.past_sessions import PastSessions
+from alvh.core.portfolios import SMALL_CAPS
 from alvh.core.sessions import SessionCalendar, et_ns
 from alvh.core.signals.book import SignalBook
 from alvh.core.signals.model import Bar
@@ -16,20 +18,26 @@ from alvh.core.signals.model import Bar
 # The parts of `methodology:` that signals depend on; portfolios that agree in these share one book.
 _SIGNAL_SECTIONS: Final = ("rsi", "macd", "ivx", "beta", "ad_div", "macro", "bigtop", "edr", "phase")
 
+# On a live feed a price this old at the close is missing rather than a close: its feed has died.
+OLDEST_AT_CLOSE_NS: Final = 900 * NS_PER_SECOND
+
 
 class Evaluation:
     """The signal books of all portfolios, and what a close brings to them."""
 
-    __slots__ = ("_books", "_keys", "_releases", "_shown")
+    __slots__ = ("_books", "_is_live", "_keys", "_releases", "_shown", "past")
 
     def __init__(self) -> None:
         self._books: dict[str, SignalBook] = {}
         self._keys: list[str] = []
+        self._is_live = False
+        self.past = PastSessions()
         self._releases: MacroCalendar | None = None
         self._shown: dict[str, Shown] = {}  # by key, of the newest close; filled when first asked for
 
-    def configure(self, methodologies: Sequence[Mapping[str, Any]]) -> None:
+    def configure(self, methodologies: Sequence[Mapping[str, Any]], *, is_live: bool) -> None:
         """Take the portfolios' parameters, by rank; books whose parameters are still wanted keep their state."""
+        self._is_live = is_live
         known, self._books = self._books, {}
         self._shown = {}
         self._keys = [_key(methodology) for methodology in methodologies]
@@ -56,26 +64,42 @@ class Evaluation:
 
     def close(
         self,
-        session: date,
-        ts_event: int,
-        board: MarketBoard,
+        event: SessionClose,
+        board: MarketBoard | None,
         curve: FuturesCurve | None,
         calendar: SessionCalendar,
-        small_cap: str,
+        small_cap: str | None,
     ) -> None:
-        """Evaluate all signals at a session's close."""
-        begin = et_ns(session, "00:00")
-        found = ((name, board.entry(name).bar) for name in board.prices())
-        bars = {
-            name: Bar(price=bar[0], ts_event=min(bar[1], ts_event))
-            for name, bar in found
-            if bar is not None and bar[1] >= begin
-        }
-        today = curve if curve is not None and curve.ts_event >= begin else None
+        """Evaluate all signals at a session's close; books that have taken it are left alone.
+
+        Args:
+            event: the close.
+            board: the newest good prices; None at an older session's close, whose prices history has told.
+            curve: the newest VIX futures curve.
+            calendar: trading sessions.
+            small_cap: the watched small-cap index.
+        """
+        session, close_ns = event.session, event.ts_event
+        if board is None:
+            bars, curve = self.past.told(session)
+        else:
+            bars = _bars_of(board, session, close_ns, OLDEST_AT_CLOSE_NS if self._is_live else None)
+        today = curve if curve is not None and curve.ts_event >= et_ns(session, "00:00") else None
         self._shown = {}
         for book in self._books.values():
-            book.watch(small_cap)
-            book.close(session, ts_event, bars, today, sessions_to=lambda day: calendar.business_days(session, day))
+            if _lags(book, session):
+                book.watch(small_cap or SMALL_CAPS[0])
+                book.close(session, close_ns, bars, today, sessions_to=lambda day: calendar.business_days(session, day))
+        self.past.closed(session)
+
+    def lags(self, session: date) -> bool:
+        """Whether some book has not taken the close of `session`."""
+        return any(_lags(book, session) for book in self._books.values())
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether every book has taken a close; one of new parameters has not."""
+        return all(book.newest is not None for book in self._books.values())
 
     def observe(self, observation: Observation) -> str | None:
         """Take an observation; return why it is left out, or None."""
@@ -90,16 +114,41 @@ class Evaluation:
 
     def state(self) -> dict[str, Any]:
         """Return the books as plain data."""
-        releases = None if self._releases is None else encode(self._releases).decode()
-        return {"releases": releases, "books": {key: book.checkpoint() for key, book in self._books.items()}}
+        books = {key: book.checkpoint() for key, book in self._books.items()}
+        return {"releases": as_text(self._releases), "books": books, "past": self.past.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Become what `state` was taken from; `configure` must have named the same parameters."""
-        releases = None if state["releases"] is None else decode(state["releases"].encode())
+        releases = from_text(state["releases"])
         self._releases = releases if isinstance(releases, MacroCalendar) else None
         self._shown = {}
+        if "past" in state:  # the first checkpoints had none
+            self.past.restore(state["past"])
         for key, book in self._books.items():
             book.restore(state["books"][key])
+
+
+def _bars_of(board: MarketBoard, session: date, close_ns: int, oldest_ns: int | None) -> dict[str, Bar]:
+    """Return the prices of a session that has just closed, as its bars.
+
+    Args:
+        board: the newest good prices.
+        session: the exchange's date.
+        close_ns: its close.
+        oldest_ns: on a live feed: what is older than this at the close is missing, and no close; None: anything of that
+            day will do.
+    """
+    begin = et_ns(session, "00:00") if oldest_ns is None else close_ns - oldest_ns
+    found = ((name, board.entry(name).bar) for name in board.prices())
+    return {
+        name: Bar(price=bar[0], ts_event=min(bar[1], close_ns))
+        for name, bar in found
+        if bar is not None and bar[1] >= begin
+    }
+
+
+def _lags(book: SignalBook, session: date) -> bool:
+    return book.newest is None or book.newest.session < session
 
 
 def _key(methodology: Mapping[str, Any]) -> str:

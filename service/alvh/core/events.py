@@ -105,9 +105,16 @@ class OptionChain(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionClose(Event):
-    """A session has closed and is evaluated; `ts_event` is the exchange's close, whenever we get to it."""
+    """A session has closed and is evaluated; `ts_event` is the exchange's close, whenever we get to it.
+
+    Attributes:
+        session: the exchange's date.
+        is_history: told from history with later closes behind it: before an instance's first evaluation it fills the
+            statistics and decides nothing. Behind that it is a close that was missed, and counts as one.
+    """
 
     session: date
+    is_history: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +138,7 @@ class FeedState(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyBar(Event):
-    """One completed session of history, told before anything is armed (warm-up): its close in points."""
+    """One completed session of history, told before that session's close is: its close in points."""
 
     instrument_id: str
     session: date

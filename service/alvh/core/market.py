@@ -21,6 +21,8 @@ CROSSED: Final = "crossed"
 OUT_OF_ORDER: Final = "out_of_order"
 STALE: Final = "stale"
 JUMP: Final = "jump"
+HISTORY: Final = "history"
+"""Quality of a price that is a close told from history: good at that close, and shown as nothing live."""
 REASONS: Final = (NOT_LIVE, INVALID, CROSSED, OUT_OF_ORDER, STALE, JUMP)
 """Why a quote may be refused: the label values of `alvh_quotes_rejected_total`."""
 
@@ -34,7 +36,7 @@ class BoardEntry:
         ts_recv: when it reached us (ns UTC).
         bid_price, ask_price: the book beside it, where there is one.
         is_live: False from a `FeedState` that says so until the next live quote.
-        quality: `ok`, or why the newest quote was refused.
+        quality: `ok`, `history`, or why the newest quote was refused.
     """
 
     __slots__ = (
@@ -107,6 +109,13 @@ class BoardEntry:
         if self._split is not None:
             return self._split
         return None if self.price is None else (self.price, self.ts_event)
+
+    def told(self, price: float, ts_event: int, ts_recv: int) -> None:
+        """Take a good price of the history."""
+        self.price = self.reference = price
+        self.ts_event, self.ts_recv = ts_event, ts_recv
+        self.bid_price = self.ask_price = self._split = None
+        self.is_live, self.quality = False, HISTORY
 
     def require_confirmation(self, price: float) -> bool:
         """Whether a first price has nothing to be held against, and must wait for a second one near it."""
@@ -211,11 +220,16 @@ class MarketBoard:
     def price_for_decisions(self, instrument_id: str, at: int) -> float | None:
         """The same at instant `at` (ns UTC), and None where a live feed has gone silent or not live since."""
         entry = self._entries.get(instrument_id)
-        if entry is None or not entry.is_live:
+        if entry is None or not (entry.is_live or entry.quality == HISTORY):
             return None
         if self._stale_after_ns is not None and at - entry.ts_event > self._stale_after_ns:
             return None
         return entry.price
+
+    def was_live(self, instrument_id: str, at: int) -> bool:
+        """Whether a live quote, no close of the history, was good at instant `at` (ns UTC)."""
+        entry = self._entries.get(instrument_id)
+        return entry is not None and entry.is_live and self.price_for_decisions(instrument_id, at) is not None
 
     def prices(self) -> dict[str, float]:
         """Newest good price of everything, by instrument in alphabetical order."""
@@ -229,11 +243,21 @@ class MarketBoard:
                 if not state.is_live:
                     entry.quality = NOT_LIVE
 
-    def remember(self, bar: DailyBar) -> None:
-        """Take a close of the warm-up history as what a first live price is held against."""
+    def remember(self, bar: DailyBar) -> str | None:
+        """Take a close of the history as a tape's; return None if it is good, else the reason why it is not.
+
+        It is what the next live price is held against, and itself no live price.
+        """
         entry = self.entry(bar.instrument_id)
-        if bar.ts_event >= entry.ts_event:
-            entry.reference = bar.close
+        if bar.ts_event < entry.ts_event:
+            return OUT_OF_ORDER
+        if not 0.0 < bar.close < inf:
+            return INVALID
+        if entry.is_jump(bar.close):
+            entry.note_split(bar.close, bar.ts_event)
+            return JUMP
+        entry.told(bar.close, bar.ts_event, bar.ts_recv)
+        return None
 
     def _limit(self, instrument_id: str) -> float | None:
         if instrument_id in self._max_jump:

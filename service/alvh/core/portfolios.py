@@ -63,10 +63,22 @@ class Portfolios:
         """The rank of a portfolio, or None where there is no such portfolio."""
         return next((rank for rank, state in enumerate(self.states) if state.portfolio_id == portfolio_id), None)
 
-    def is_seen(self, rank: int, board: MarketBoard) -> bool:
-        """Whether all prices the first message needs have been seen, and the desk has something to decide about."""
-        needed = (LARGE_CAP, self.small_cap or "", *self.desks[rank].needs)
-        return all(board.price(name) is not None for name in needed) and self.desks[rank].is_ready(self.states[rank])
+    def needs(self, rank: int) -> tuple[str, ...]:
+        """Instruments a portfolio's first message, and each of its closes on a live feed, cannot do without."""
+        return (LARGE_CAP, self.small_cap or "", *self.desks[rank].needs)
+
+    def is_seen(self, rank: int, board: MarketBoard, at: int) -> bool:
+        """Whether all prices the first message needs are good at a close, and the desk has something to decide about.
+
+        A stale price of a live feed becomes no anchor; on a tape any price that was seen is good.
+        """
+        is_seen = all(board.price_for_decisions(name, at) is not None for name in self.needs(rank))
+        return is_seen and self.desks[rank].is_ready(self.states[rank])
+
+    def is_complete(self, board: MarketBoard, at: int) -> bool:
+        """Whether a live feed has seen the close at `at` (ns UTC) of all that any portfolio needs."""
+        names = {name for rank in range(len(self.states)) for name in self.needs(rank)}
+        return all(board.was_live(name, at) for name in names)
 
     def beyond(self, board: MarketBoard, at: int) -> frozenset[int]:
         """The portfolios that stand beyond their threshold at a close (ns UTC), where one price is enough."""

@@ -57,6 +57,7 @@ class Bounds:
     subjects: tuple[str, ...] = ("answer", "observation", "inbound", "curve", "session", "timer")
     refusals: tuple[str, ...] = (
         "too_large", "flood", "malformed", "duplicate", "out_of_order", "unknown", "unknown_portfolio", "refused",
+        "incomplete",
     )  # fmt: skip
     vix_points: tuple[str, ...] = VIX_POINTS
     limits: tuple[str, ...] = ("soft", "hard")
