@@ -132,7 +132,7 @@ def test_telling_again_changes_nothing() -> None:
 
 
 def test_a_close_that_was_not_seen_waits_for_its_history() -> None:
-    """The feed went away in the afternoon: no close is made of old prices; history brings it, once, also in a restart."""
+    """The feed went away at noon: no close is made of old prices; history brings it, once, also behind a restart."""
     made = engine(feed="ib")
     handled(made, told(DAYS[:40]))
     day = DAYS[40]
