@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alvh.core.hedge.chain import Chain, ChainTerms, Row, build_chain, parity_forward
+from alvh.core.hedge.curve import VixCurve
 from alvh.core.hedge.pricing import black76
 from alvh.core.hedge.settlement import Settlement
 
@@ -78,6 +79,14 @@ def test_a_duplicate_keeps_the_first() -> None:
 def test_a_vix_chain_without_future_or_parity_has_no_forward() -> None:
     chain = vix_chain(GOOD, future=None)
     assert (chain.slices, dict(chain.refused)) == ((), {"no_forward": 1})
+
+
+def test_between_two_futures_the_curve_is_the_forward() -> None:
+    curve = VixCurve(vix=17.20, days=(20.0, 48.0), prices=(18.0, 19.4))
+    chain = build_chain("VIX", [GOOD], ChainTerms(session=SESSION, spot=6000.0, curve=curve))
+    assert [(part.forward_source, part.forward) for part in chain.slices] == [("curve", pytest.approx(18.5))]
+    bare = VixCurve(vix=17.20, days=(), prices=())
+    assert not build_chain("VIX", [GOOD], ChainTerms(session=SESSION, spot=6000.0, curve=bare)).slices
 
 
 def test_quoted_volatility_is_used_zero_and_absurd_ones_are_implied() -> None:

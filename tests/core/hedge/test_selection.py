@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alvh.core.hedge.chain import ChainTerms, Row, build_chain
 from alvh.core.hedge.contracts import EtpQuote, SelectionMarket, SelectionRules
-from alvh.core.hedge.futures_selection import etp_shares
+from alvh.core.hedge.futures_selection import etp_shares, monthlies
 from alvh.core.hedge.model_chain import CurveNode, model_vix_chain
 from alvh.core.hedge.pricing import black76
 from alvh.core.hedge.selection import choose_leg, choose_legs
@@ -155,10 +155,11 @@ def test_stale_quotes_leave_nothing() -> None:
         assert choice.reason == "stale"
 
 
-def test_no_outright_calls_when_the_guard_says_so() -> None:
-    legs = choose_legs(replace(all_quotes(), outright_calls=False), RULES)
-    assert len(legs["L1"].contracts) == 2
-    assert legs["L1b"].fallback == "future"
+def test_weeklies_are_no_months_and_a_future_that_stands_alone_is_one() -> None:
+    weeks = [CurveNode(expiry=MONTHLIES[0] + timedelta(days=7 * week), settle=18.0 + week) for week in range(6)]
+    assert [node.expiry for node in monthlies(weeks)] == MONTHLIES[:2]
+    odd = [CurveNode(expiry=SESSION + timedelta(days=days), settle=20.0) for days in (27, 55, 83)]
+    assert monthlies(odd) == odd
 
 
 def test_calendar_in_vx_when_vxm_is_too_wide_and_later_when_both_are() -> None:

@@ -11,6 +11,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from alvh.core.hedge.curve import VixCurve
 from alvh.core.hedge.pricing import DAYS_PER_YEAR, Floats, black76_greeks, implied_vol_black76
 from alvh.core.hedge.settlement import (
     CLASSES,
@@ -93,8 +94,9 @@ class ChainSlice:
         last_trade: the last day it trades.
         is_monthly: whether it is the standard monthly expiry.
         dte: calendar days to the expiry.
-        forward: points; the VIX future of that expiry, or implied by put-call parity, or carried from spot.
-        forward_source: `future`, `parity` or `carry`.
+        forward: points; the VIX future of that expiry or the curve between two of them, or implied by put-call
+            parity, or carried from spot.
+        forward_source: `future`, `curve`, `parity` or `carry`.
         discount: e^(-rT).
         calls: the calls.
         puts: the puts.
@@ -166,6 +168,8 @@ class ChainTerms:
         rate: riskless rate, decimal per year, continuous.
         dividend: dividend yield of SPX, likewise; used only where parity gives no forward.
         futures: VIX futures by expiry, points: the forwards of VIX options.
+        curve: those futures as the frozen curve that sizing values a hedge on (methodology 4.3): the forwards of VIX
+            options that expire between them.
         business_day_before: the exchange's calendar.
     """
 
@@ -174,6 +178,7 @@ class ChainTerms:
     rate: float = 0.042
     dividend: float = 0.013
     futures: Mapping[date, float] = field(default_factory=lambda: MappingProxyType({}))
+    curve: VixCurve | None = None
     business_day_before: BusinessDayBefore = weekday_before
 
     @classmethod
@@ -264,6 +269,8 @@ def _slice(
 def _forward(underlying: str, day: date, rows: _Rows, terms: ChainTerms, discount: float) -> tuple[float | None, str]:
     if underlying == "VIX" and day in terms.futures:
         return terms.futures[day], "future"
+    if underlying == "VIX" and terms.curve is not None and terms.curve.prices:
+        return float(terms.curve.level((day - terms.session).days)), "curve"
     implied = parity_forward(
         {strike: 0.5 * (bid + ask) for strike, (bid, ask, _) in rows.by_right["C"].items()},
         {strike: 0.5 * (bid + ask) for strike, (bid, ask, _) in rows.by_right["P"].items()},

@@ -126,8 +126,8 @@ class SelectionMarket:
         futures: the VIX futures curve; its quotes stand for VX and VXM alike, which arbitrage holds together.
         etps: volatility ETPs, in the order in which they are tried.
         quote_age_s: age of the chain and of the futures' quotes, seconds; None: unknown, which fails the gate.
-        outright_calls: whether outright calls may be bought (not above a VX1 of 50, methodology 3.5).
-        outright_l1: whether L1 may be an outright call (not above a VX1 of 30).
+        outright_l1: whether L1 may be an outright call (not above a VX1 of 30, methodology 3.5). Above 50 no outright
+            call is bought at all, but chosen it is: what the guard frees is not given to other legs (4.8).
     """
 
     session: date
@@ -136,7 +136,6 @@ class SelectionMarket:
     futures: Sequence[CurveNode] = ()
     etps: Sequence[EtpQuote] = ()
     quote_age_s: float | None = 0.0
-    outright_calls: bool = True
     outright_l1: bool = True
 
 

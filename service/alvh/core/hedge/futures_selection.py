@@ -1,7 +1,8 @@
 """Which VIX futures the calendar spread is made of, and what stands in for options that fail the gate (L2, L-F)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
@@ -21,16 +22,15 @@ from alvh.core.hedge.model_chain import CurveNode
 from alvh.core.hedge.settlement import Settlement, last_trade_date
 from alvh.core.hedge.symbols import cfe_symbol, is_vix_monthly
 
+_ALONE: Final = timedelta(days=21)
+
 _MULTIPLIERS: Final = MappingProxyType({"VX": VX_MULTIPLIER, "VXM": VXM_MULTIPLIER})
 
 
 def calendars(market: SelectionMarket, rules: SelectionRules) -> Iterator[LegChoice]:
     """Yield the front monthly in the window against the next monthly, then later pairs; in VXM, then in VX."""
     wanted = rules.windows["L2"]
-    monthly = sorted(
-        (node for node in market.futures if is_vix_monthly(node.expiry) and node.expiry > market.session),
-        key=lambda node: node.expiry,
-    )
+    monthly = monthlies([node for node in market.futures if node.expiry > market.session])
     pairs = [
         (front, back)
         for front, back in pairwise(monthly)
@@ -44,6 +44,24 @@ def calendars(market: SelectionMarket, rules: SelectionRules) -> Iterator[LegCho
             name = "future" if root != rules.futures_root else "next_expiry" if moved else None
             choice = _calendar(root, front, back, market, rules)
             yield replace(choice, fallback=name)
+
+
+def monthlies(nodes: Sequence[CurveNode]) -> list[CurveNode]:
+    """Return the monthly futures of a curve, nearest first.
+
+    Those that settle on the day of the rule, and those that stand alone: weeklies settle a week from their neighbours,
+    so a future with none within three weeks is a month's, even if its file names another day than the exchange does.
+    """
+    days = [node.expiry for node in nodes]
+    return sorted(
+        (
+            node
+            for node in nodes
+            if is_vix_monthly(node.expiry)
+            or all(day == node.expiry or abs(day - node.expiry) >= _ALONE for day in days)
+        ),
+        key=lambda node: node.expiry,
+    )
 
 
 def _calendar(

@@ -79,7 +79,7 @@ def leaving(holdings: Holdings, snapshot: Snapshot, now: Circumstances, phase: P
 
 def _chosen(lot: Lot, snapshot: Snapshot) -> tuple[str, ...]:
     """The contracts this leg would be made of today."""
-    choice = choose_leg(lot.leg, snapshot.selection((inf, inf)), snapshot.rules)
+    choice = choose_leg(lot.leg, snapshot.selection(inf), snapshot.rules)
     return tuple(part.symbol for part in choice.contracts)
 
 

@@ -177,7 +177,8 @@ def sizing_fields(sizing: Sizing, target: PhaseTarget) -> dict[str, Any]:
         "phi": target.phi, "target_gain": sizing.target_gain, "band": Band(floor=sizing.floor, ceiling=sizing.ceiling),
         "h": sizing.horizon, "credit": sizing.credit, "cap": sizing.cap, "hc_accrual": sizing.cost,
         "hc_pct": 100.0 * sizing.cost_ratio, "premium_at_risk": sizing.premium_at_risk,
-        "wacc_p": _finite(sizing.carry.wacc), "irr_gross": _finite(sizing.returns.simple),
+        "wacc_p": _finite(sizing.carry.wacc) if any(sizing.carry.capital) else None,
+        "irr_gross": _finite(sizing.returns.simple),
         "irr_net": _finite(sizing.returns_net.simple), "irr_drag": _finite(sizing.irr_drag),
         "irr_expected": None if sizing.expected is None else _finite(sizing.expected.simple_net),
         "irr_expected_neutral":

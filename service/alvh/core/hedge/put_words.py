@@ -24,7 +24,7 @@ def iwm_puts(look: "Look", sizing: Sizing, small: SmallCaps | None) -> IwmPuts |
     units, weights = ladder_bundle(look.question.inputs.candidates, dict(look.ladder))
     if not units:
         return None
-    put = model_put(market)
+    put = replace(model_put(market), fee_usd=look.fees.option)
     inputs = ComparisonInputs(
         market=market, small_caps=small, put=put, units=units, weights=weights, horizon=sizing.horizon,
         design=sizing.shock.design, parameters=look.question.inputs.parameters.scenario,

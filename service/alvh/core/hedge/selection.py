@@ -91,10 +91,8 @@ def _structures(leg: str, part: ChainSlice, market: SelectionMarket, rules: Sele
         short = calls.nearest_strike(_strike_at(part, vol, rules.z[1]))
         if short is not None and short > at_half:
             yield _spread(leg, part, at_half, short, market, rules)
-        if market.outright_calls and market.outright_l1:
+        if market.outright_l1:
             yield replace(_outright(leg, part, at_half, market, rules), fallback="outright_call")
-        return
-    if not market.outright_calls:
         return
     if leg == "L1b":
         index = calls.nearest_strike(_strike_at(part, vol, rules.z[1]))

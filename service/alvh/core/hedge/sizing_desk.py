@@ -133,8 +133,7 @@ def refusal_of(choice: LegChoice) -> str:
 
 def _choices(snapshot: Snapshot, target: PhaseTarget, parameters: SizingParameters) -> dict[str, LegChoice]:
     """The legs of the phase's mix; from INITIAL on those too that a tilt of it may turn to (4.8)."""
-    bands = parameters.bands
-    selection = snapshot.selection((bands.bands[1], bands.block_above))
+    selection = snapshot.selection(parameters.bands.bands[1])
     may_tilt = target.phase in FLOOR_PHASES
     wanted = [leg for leg in LEGS if target.weights.get(leg) or (may_tilt and leg in ("L1b", "L2"))]
     return {leg: choose_leg(leg, selection, snapshot.rules) for leg in wanted}

@@ -1,7 +1,7 @@
 """The market as one decision sees it: chains of the session where there are some, the model surface elsewhere."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
@@ -74,7 +74,6 @@ class Snapshot:
         spx, vix = board.price("SPX"), board.price("VIX")
         assert spx is not None and vix is not None  # noqa: PT018 - `needs` waits for both
         self._situation = situation
-        self._beta_30 = float(methodology["scenario"]["beta_v30"])
         self.rules = SelectionRules.from_methodology(methodology, calendar_before(situation.calendar))
         self.nodes, is_current = _nodes(situation, self.session)
         self.faults = _faults(situation, is_current=is_current)
@@ -82,12 +81,19 @@ class Snapshot:
         self.surface: VixSurface = vix_model_surface(board.price("VVIX"))
         self._spx, self._vix = spx, vix
         self._smile = spx_smile or spx_model_smile(vix)
+        curve = VixCurve(
+            vix=vix,
+            days=tuple(float((node.expiry - self.session).days) for node in self.nodes),
+            prices=tuple(node.settle for node in self.nodes),
+            beta_30=float(methodology["scenario"]["beta_v30"]),
+        )
         self.terms = ChainTerms(
             session=self.session,
             spot=spx,
             rate=situation.rates["r"],
             dividend=situation.rates["q"],
             futures={node.expiry: node.settle for node in self.nodes},
+            curve=curve,
             business_day_before=calendar_before(situation.calendar),
         )
         self.spx_chain = self._quoted("SPX")
@@ -95,7 +101,7 @@ class Snapshot:
         self.pricing = "model" if quoted is None else "quotes"
         self._vix_chain = quoted
         self._calls: dict[tuple[date, float], CallQuote] = {}
-        self.market = self._market()
+        self.market = self._market(curve)
 
     def _quoted(self, underlying: str) -> Chain | None:
         """The chain of this session, or None."""
@@ -126,17 +132,12 @@ class Snapshot:
             self._vix_chain = model_vix_chain(self.nodes, self.surface, self.terms)
         return self._vix_chain
 
-    def _market(self) -> HedgeMarket:
+    def _market(self, curve: VixCurve) -> HedgeMarket:
         board, rates = self._situation.board, self._situation.rates
         rvx = board.price("RVX")
         return HedgeMarket(
             spx=self._spx,
-            curve=VixCurve(
-                vix=self._vix,
-                days=tuple(float((node.expiry - self.session).days) for node in self.nodes),
-                prices=tuple(node.settle for node in self.nodes),
-                beta_30=self._beta_30,
-            ),
+            curve=curve,
             rate=rates["r"],
             dividend=rates["q"],
             spx_smile=self._smile,
@@ -147,11 +148,11 @@ class Snapshot:
             iwm_smile=None if rvx is None else iwm_model_smile(rvx),
         )
 
-    def selection(self, outright_above: Sequence[float]) -> SelectionMarket:
+    def selection(self, outright_l1_to: float) -> SelectionMarket:
         """Return what legs may be chosen from.
 
         Args:
-            outright_above: VX1 levels above which L1 is only a spread, and no outright call is bought (3.5).
+            outright_l1_to: VX1 above which L1 is only a spread (3.5).
         """
         front = self.nodes[0].settle if self.nodes else self._vix
         return SelectionMarket(
@@ -160,8 +161,7 @@ class Snapshot:
             pricing=self.pricing,
             futures=self.nodes,
             quote_age_s=self.age_of("VIX") if self.pricing == "quotes" else 0.0,
-            outright_calls=front <= outright_above[1],
-            outright_l1=front <= outright_above[0],
+            outright_l1=front <= outright_l1_to,
         )
 
     def call(self, expiry: date, strike: float) -> CallQuote:

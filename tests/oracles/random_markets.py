@@ -1,0 +1,122 @@
+"""Markets and portfolios drawn by a seed, as `alvh size` reads them: calm to crisis, contango to inverted curves."""
+
+import math
+import random
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from oracles.sizing_reference import HOLIDAYS, Market, black76
+
+Document = dict[str, Any]
+
+
+def settlement(year: int, month: int) -> date:
+    """Return the VIX settlement of a month (0.5)."""
+    year, month = (year, month + 1) if month < 12 else (year + 1, 1)
+    first = date(year, month, 1)
+    friday = first + timedelta(days=(4 - first.weekday()) % 7 + 14)
+    day = friday - timedelta(days=30)
+    return day - timedelta(days=1) if day in HOLIDAYS or friday in HOLIDAYS else day
+
+
+MONTHS = [settlement(2025 + at // 12, at % 12 + 1) for at in range(4, 24)]
+SESSIONS = [
+    day
+    for day in (date(2025, 5, 1) + timedelta(days=at) for at in range(250))
+    if day.weekday() < 5 and day not in HOLIDAYS
+]
+SLOPES = {"contango": 0.05, "steep": 0.12, "inverted": -0.08, "flat": 0.0}
+
+
+def curve(rng: random.Random, vix: float, count: int) -> list[float]:
+    """Return prices of VIX futures, nearest first."""
+    slope = SLOPES[rng.choice(["contango", "contango", *SLOPES])]
+    price, prices = vix * (1 + rng.uniform(-0.02, 0.08) * (1 if slope >= 0 else -1)), []
+    for at in range(count):
+        prices.append(round(max(5.0, price), 2))
+        price *= 1 + slope * 0.6**at * rng.uniform(0.5, 1.3)
+    return prices
+
+
+def quotes(rng: random.Random, market: Market, days: int) -> list[Document]:
+    """Return quotes of one expiry: the strikes a desk would ask for, or the whole listed grid."""
+    forward, base = market.level(days), rng.uniform(0.66, 0.97) * (30 / days) ** 0.23
+    atm, far = round(forward), round(forward * math.exp(1.75 * base * math.sqrt(days / 365)))
+    grid = set(range(max(4, int(forward * 0.6)), int(forward * 2.2)))
+    strikes = {atm - 1, atm, atm + 1, far - 1, far, far + 1} if rng.random() < 0.5 else grid
+    rows = []
+    for strike in sorted(strike for strike in strikes if strike > 3):
+        vol = round(base * (1 + 0.156 * max(math.log(strike / forward) / (base * math.sqrt(days / 365)), 0.0)), 4)
+        mid, half = black76(forward, strike, days / 365, vol, market.r), rng.choice([0.05, 0.05, 0.025, 0.03])
+        row: Document = {"dte": days, "strike": strike, "bid": round(mid - half, 2), "ask": round(mid + half, 2)}
+        if row["bid"] >= 0.05:
+            rows.append(row | ({"iv": vol} if rng.random() < 0.8 else {}))
+    return rows
+
+
+def market_of(rng: random.Random, *, phase: str | None = None) -> Document:
+    """Return a market; up to a third of its futures may be missing, so that options expire between them."""
+    vix = round(math.exp(rng.uniform(math.log(9.0), math.log(80.0))), 2)
+    session = rng.choice(SESSIONS)
+    days = [(day - session).days for day in MONTHS if day > session][:8]
+    prices = curve(rng, vix, len(days))
+    raw: Document = {
+        "session": session,
+        "spx": round(rng.uniform(2500, 8000), 2),
+        "iwm": round(rng.uniform(120, 300), 2),
+        "vix": vix,
+        "rvx": round(vix * rng.uniform(1.0, 1.4), 2),
+        "rates": {"r": round(rng.uniform(0, 0.06), 4), "q": round(rng.uniform(0, 0.02), 4), "q_iwm": 0.012},
+        "fees": {"option": rng.choice([0.5, 1.0, 1.25]), "future_spread": rng.choice([2.0, 4.0, 6.0])},
+        "phase": phase or rng.choice(["STANDBY", "INITIAL", "INITIAL", "STAGED", "CONFIRMED"]),
+        "a": rng.choice([0, 0, 0.1, 0.125, 0.15, 0.2]),
+        "beta_star": round(rng.uniform(0.9, 1.3), 4),
+        "beta_stress": round(rng.uniform(1.3, 2.0), 4),
+        "vix_rising": rng.random() < 0.5,
+        "by_bigtop": rng.random() < 0.2,
+        "vx": [
+            {"dte": day, "price": price}
+            for at, (day, price) in enumerate(zip(days, prices, strict=True))
+            if at < 2 or rng.random() < 0.85
+        ],
+    }
+    if rng.random() < 0.5:
+        scale = vix / 17.2 * rng.uniform(0.9, 1.1)
+        raw["spx_smile"] = {"level": 0.148 * scale, "slope": -0.75 * scale, "curvature": 2 * scale, "floor": 0.08}
+    read = Market(raw)
+    windows = ((20, 45), (100, 130), (190, 250))
+    raw["vix_options"] = [
+        row for low, high in windows for day in days if low <= day <= high for row in quotes(rng, read, day)
+    ]
+    return raw
+
+
+def portfolio_of(rng: random.Random, market: Document) -> Document:
+    """Return a portfolio with one condor, 4 to 50 days long, about one deviation to each side, and perhaps shares."""
+    spx, days, width = market["spx"], rng.choice([35, 35, 28, 45, 21, 14, 9, 4, 50]), rng.choice([25, 50, 100])
+    deviation = market["vix"] / 100 * math.sqrt(days / 365)
+    put = round(spx * math.exp(-rng.uniform(0.7, 1.3) * deviation) / 5) * 5
+    call = max(round(spx * math.exp(rng.uniform(0.6, 1.2) * deviation) / 5) * 5, put + 10)
+    condor = {
+        "expiry": market["session"] + timedelta(days=days), "quantity": rng.choice([1, 2, 4, 4, 10, 40, 100]),
+        "credit": round(width * rng.uniform(0.1, 0.4), 2), "short_put": put, "long_put": put - width,
+        "short_call": call, "long_call": call + width,
+    }  # fmt: skip
+    portfolio: Document = {"id": "random", "condors": [condor]}
+    if rng.random() < 0.8:
+        portfolio["small_caps"] = [{"symbol": "IWM", "shares": rng.choice([50, 448, 3000])}]
+    return portfolio
+
+
+@dataclass(frozen=True)
+class Drawn:
+    portfolio: Document
+    market: Document
+
+
+def drawn(seed: int) -> Drawn:
+    """Return what a seed draws."""
+    rng = random.Random(seed)
+    market = market_of(rng)
+    return Drawn(portfolio_of(rng, market), market)
