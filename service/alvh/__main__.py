@@ -4,9 +4,9 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from alvh import __version__
 from alvh.errors import AlvhError, InputError
@@ -14,18 +14,20 @@ from alvh.errors import AlvhError, InputError
 _DONE: Final = 0
 _FAILED: Final = 1
 _BAD_INPUT: Final = 2
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse's only name for it
 _DECISIONS: Final = ("accept", "amend", "reject", "executed")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code: 0 done, 1 it failed at run time, 2 bad usage, configuration or input."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
+    as_json = options.json
     try:
         return int(options.run(options))
     except InputError as error:
-        return _complain(error, _BAD_INPUT)
+        return _complain(error, _BAD_INPUT, as_json=as_json)
     except AlvhError as error:
-        return _complain(error, _FAILED)
+        return _complain(error, _FAILED, as_json=as_json)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -36,21 +38,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "ALVH_TRACEBACK" in os.environ:
             raise
         words = f"a fault of this program, {type(fault).__name__}: {fault} (ALVH_TRACEBACK=1 shows where)"
-        return _complain(AlvhError(words), _FAILED)
+        return _complain(AlvhError(words), _FAILED, as_json=as_json)
 
 
-def _complain(error: Exception, code: int) -> int:
-    sys.stderr.write(f"alvh: {' '.join(str(error).split())}\n")
+def _complain(error: Exception, code: int, *, as_json: bool) -> int:
+    line = " ".join(str(error).split())
+    sys.stderr.write((json.dumps({"error": line, "exit_code": code}) if as_json else f"alvh: {line}") + "\n")
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="alvh", description="Hedge signals for SPX condors; never places an order.")
-    parser.add_argument("--version", action="version", version=f"alvh {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    config = argparse.ArgumentParser(add_help=False)
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's grammar."""
+    made = argparse.ArgumentParser(prog="alvh", description="Hedge signals for SPX condors; never places an order.")
+    made.add_argument("--version", action="version", version=f"alvh {__version__}")
+    commands = made.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    speech = argparse.ArgumentParser(add_help=False)
+    speech.add_argument("--json", action="store_true", help="results, and errors, as JSON for a program")
+    config = argparse.ArgumentParser(add_help=False, parents=[speech])
     config.add_argument("--config", type=Path, metavar="FILE", help="configuration; default: the simulated demo")
+    _add_engine(commands, config, speech)
+    _add_instance(commands, config)
+    _add_formats(commands, speech)
+    return made
 
+
+def _add_engine(commands: _Commands, config: argparse.ArgumentParser, speech: argparse.ArgumentParser) -> None:
+    """The daemon, and its engine without one."""
     command = commands.add_parser("run", parents=[config], help="the daemon")
     command.set_defaults(run=_run)
 
@@ -65,24 +78,21 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--out", type=Path, required=True, metavar="FILE", help="CSV; - for standard output")
     command.set_defaults(run=_signals)
 
-    command = commands.add_parser("size", help="one sizing of one portfolio in one market, as JSON")
+    command = commands.add_parser("size", parents=[speech], help="one sizing of one portfolio in one market, as JSON")
     command.add_argument("--portfolio", type=Path, required=True, metavar="FILE", help="a portfolio, YAML")
     command.add_argument("--market", type=Path, required=True, metavar="FILE", help="a market: alvh schema market")
     command.set_defaults(run=_size)
 
-    command = commands.add_parser("check", help="validate a configuration")
-    command.add_argument("file", type=Path, metavar="FILE")
-    command.set_defaults(run=_check)
 
+def _add_instance(commands: _Commands, config: argparse.ArgumentParser) -> None:
+    """What speaks to a running instance."""
     command = commands.add_parser("events", parents=[config], help="adjustments, readably: history, then live")
     command.add_argument("--portfolio", metavar="ID")
     command.add_argument("--from", dest="start", type=int, metavar="SEQUENCE", help="from this sequence number on")
     command.add_argument("--follow", action="store_true", help="go on with live ones")
-    command.add_argument("--json", action="store_true", help="one JSON object a line")
     command.set_defaults(run=_events)
 
     command = commands.add_parser("status", parents=[config], help="connections, last quotes, phases, timers")
-    command.add_argument("--json", action="store_true")
     command.set_defaults(run=_status)
 
     command = commands.add_parser("answer", parents=[config], help="answer an adjustment")
@@ -98,10 +108,28 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--once", action="store_true", help="stop at the log's end instead of following it")
     command.set_defaults(run=_record)
 
-    command = commands.add_parser("schema", help="JSON Schemas, and the wire as AsyncAPI 3")
+
+def _add_formats(commands: _Commands, speech: argparse.ArgumentParser) -> None:
+    """Configurations, schemas, and the shell's help."""
+    command = commands.add_parser("init", parents=[speech], help="write a commented configuration")
+    command.add_argument("file", type=Path, nargs="?", default=Path("alvh.yaml"), metavar="FILE")
+    command.add_argument(
+        "--feed", choices=("simulated", "tape", "ib"), default="simulated", help="where prices come from"
+    )
+    command.add_argument("--force", action="store_true", help="replace a file that is there")
+    command.set_defaults(run=_init)
+
+    command = commands.add_parser("check", parents=[speech], help="validate a configuration")
+    command.add_argument("file", type=Path, metavar="FILE")
+    command.set_defaults(run=_check)
+
+    command = commands.add_parser("schema", parents=[speech], help="JSON Schemas, and the wire as AsyncAPI 3")
     command.add_argument("what", choices=("config", "market", "messages", "asyncapi"))
     command.set_defaults(run=_schema)
-    return parser
+
+    command = commands.add_parser("completion", parents=[speech], help="print a shell's completion script")
+    command.add_argument("shell", choices=("bash", "zsh", "fish"))
+    command.set_defaults(run=_completion)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -115,8 +143,7 @@ def _replay(options: argparse.Namespace) -> int:
     from alvh.settings import load  # noqa: PLC0415 - loads pydantic-settings
 
     count = replay(options.source, load(options.config), options.out, everything=options.all)
-    sys.stderr.write(f"{count} messages\n")
-    return _DONE
+    return _report(options, f"{count} messages", messages=count)
 
 
 def _signals(options: argparse.Namespace) -> int:
@@ -124,8 +151,7 @@ def _signals(options: argparse.Namespace) -> int:
     from alvh.settings import load  # noqa: PLC0415 - loads pydantic-settings
 
     count = signals(options.source, load(options.config), options.out)
-    sys.stderr.write(f"{count} sessions\n")
-    return _DONE
+    return _report(options, f"{count} sessions", sessions=count)
 
 
 def _size(options: argparse.Namespace) -> int:
@@ -133,6 +159,34 @@ def _size(options: argparse.Namespace) -> int:
 
     _print(json.loads(sized(options.portfolio, options.market)))
     return _DONE
+
+
+def _init(options: argparse.Namespace) -> int:
+    from alvh.app.initial import write_initial  # noqa: PLC0415 - loads pydantic-settings
+
+    write_initial(options.file, options.feed, force=options.force)
+    said = f"{options.file}: written; edit it, then: alvh check {options.file}, alvh run --config {options.file}"
+    return _report(options, said, file=str(options.file))
+
+
+def _completion(options: argparse.Namespace) -> int:
+    import shtab  # noqa: PLC0415 - only here
+
+    made = parser()
+    for each in _every(made):
+        for action in each._actions:  # noqa: SLF001 - argparse names them nowhere else
+            if action.type is Path:
+                action.complete = shtab.FILE  # type: ignore[attr-defined] # shtab's way of asking for file names
+    sys.stdout.write(shtab.complete(made, shell=options.shell) + "\n")
+    return _DONE
+
+
+def _every(made: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """A parser and those of its commands."""
+    yield made
+    for action in made._actions:  # noqa: SLF001 - as above
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above
+            yield from action.choices.values()
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -170,7 +224,12 @@ def _answer(options: argparse.Namespace) -> int:
     from alvh.settings import load  # noqa: PLC0415 - loads pydantic-settings
 
     by = options.by or os.environ.get("USER") or "unknown"
-    return answer(load(options.config), options.message_id, options.decision, by=by, reason=options.reason)
+    answer(load(options.config), options.message_id, options.decision, by=by, reason=options.reason)
+    said = f"{options.message_id}: {options.decision} by {by}"
+    if options.json:
+        return _report(options, said, event_id=options.message_id, decision=options.decision, by=by)
+    sys.stdout.write(said + "\n")
+    return _DONE
 
 
 def _record(options: argparse.Namespace) -> int:
@@ -197,6 +256,16 @@ def _schema(options: argparse.Namespace) -> int:
         from alvh.messages import schemas  # noqa: PLC0415 - builds every model
 
         _print(schemas())
+    return _DONE
+
+
+def _report(options: argparse.Namespace, words: str, **facts: Any) -> int:  # noqa: ANN401 - JSON values
+    """Say what was done: a line beside the output for a person, an object for a program."""
+    if options.json:
+        beside = str(getattr(options, "out", "")) == "-"
+        (sys.stderr if beside else sys.stdout).write(json.dumps(facts) + "\n")
+    else:
+        sys.stderr.write(words + "\n")
     return _DONE
 
 

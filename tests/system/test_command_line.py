@@ -245,3 +245,38 @@ def test_usage_errors_are_exit_code_2() -> None:
     """Unknown commands and options."""
     for arguments in ([], ["nothing"], ["replay"], ["schema", "nothing"], ["answer", "x", "maybe"]):
         assert alvh(*arguments, check=False).returncode == 2
+
+
+def test_errors_for_a_program_are_json() -> None:
+    """`--json` stands behind any command: one object with the line and the exit code."""
+    done = alvh("check", "no-such-file.yaml", "--json", check=False)
+    assert done.returncode == 2
+    said = json.loads(done.stderr)
+    assert said["exit_code"] == 2
+    assert "no-such-file.yaml" in said["error"]
+
+
+def test_results_for_a_program_are_json(tmp_path: Path) -> None:
+    """What a person reads in a line, a program reads as an object, on standard error where output takes the other."""
+    tape = walk_tape(tmp_path / "tape", 3, sessions=12, quotes=2)
+    done = alvh("replay", tape, "--out", tmp_path / "out.jsonl", "--json")
+    assert json.loads(done.stdout) == {"messages": (tmp_path / "out.jsonl").read_bytes().count(b"\n")}
+    done = alvh("signals", tape, "--out", "-", "--json")
+    assert json.loads(done.stderr.splitlines()[-1]) == {"sessions": 12}
+    assert done.stdout.startswith("date,")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_every_command(shell: str) -> None:
+    """The script names each command and its options."""
+    script = alvh("completion", shell).stdout
+    for word in ("run", "replay", "answer", "completion", "follow", "json"):
+        assert word in script
+
+
+def test_bash_completes_commands(tmp_path: Path) -> None:
+    """The real shell takes the script and offers what fits."""
+    (tmp_path / "alvh.bash").write_text(alvh("completion", "bash").stdout)
+    asked = 'source alvh.bash; COMP_WORDS=(alvh re); COMP_CWORD=1; _shtab_alvh; printf "%s\\n" "${COMPREPLY[@]}"'
+    done = subprocess.run(["bash", "-c", asked], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert set(done.stdout.split()) == {"replay", "record"}, done.stderr

@@ -5,7 +5,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from alvh.adapters.redis.glance import Glance, GlanceError
 from alvh.adapters.redis.keys import Keys
 from alvh.app.addresses import redis_address, redis_url
+from alvh.app.telling import Style, event_lines, status_lines
 from alvh.errors import OutageError
 from alvh.settings import EMBEDDED, Settings
 
@@ -128,44 +129,9 @@ def status(settings: Settings, *, as_json: bool) -> int:
     if as_json:
         _print(json.dumps(found, indent=2))
         return 0
-    for line in _status_lines(found):
+    for line in status_lines(found, Style.of(sys.stdout)):
         _print(line)
     return 0
-
-
-def _status_lines(found: Mapping[str, Any]) -> list[str]:
-    feed = found["feed"]
-    lines = [f"instance {found['instance']}, alvh {found['version']}, leading under epoch {found['epoch']}"]
-    if feed["simulated"]:
-        lines.append("SIMULATED MARKET: no real price stands behind any number")
-    lines.append("ready" if not found["not_ready"] else "NOT READY: " + "; ".join(found["not_ready"]))
-    connections = ", ".join(
-        f"{each['name']} {'connected' if each['is_connected'] else 'AWAY'}" for each in found["connections"]
-    )
-    note = f" ({feed['note']})" if feed["note"] else ""
-    lines.append(f"connected to: feed {feed['kind']}{note}, {connections}")
-    lines.append(f"newest close {found['session'] or '-'}, unacknowledged messages {found['pending_messages']}")
-    lines.append("last quotes:")
-    for quote in found["quotes"]:
-        received = quote["received"]
-        age = "" if received is None else f"received {max(0.0, time.time() - received):.0f} s ago"
-        bad = "" if quote["quality"] == "ok" and quote["is_live"] else f"  NOT GOOD: {quote['quality']}"
-        lines.append(f"  {quote['instrument']:<6} {quote['price']:>12,.2f}  {quote['time']}  {age}{bad}")
-    for portfolio in found["portfolios"]:
-        moves = ", ".join(
-            f"{move['index']} {100 * move['move_ratio']:+.2f} %"
-            if move["move_ratio"] is not None
-            else f"{move['index']} -"
-            for move in portfolio["moves"]
-        )
-        waiting = f", {portfolio['unanswered']} unanswered" if portfolio["unanswered"] else ""
-        timer = f"soft {portfolio['timer']['soft']}, hard {portfolio['timer']['hard']}"
-        lines.append(
-            f"portfolio {portfolio['id']}: {portfolio['phase']}, "
-            f"{portfolio['sessions_since_rebalance']} sessions since the last rebalance ({timer}), "
-            f"moved {moves} of {100 * portfolio['threshold']:g} %{waiting}"
-        )
-    return lines
 
 
 def events(settings: Settings, *, portfolio: str | None, start: int | None, follow: bool, as_json: bool) -> int:
@@ -174,6 +140,7 @@ def events(settings: Settings, *, portfolio: str | None, start: int | None, foll
     Raises:
         OutageError: Redis is away.
     """
+    style = Style.of(sys.stdout)
     with _Log(settings) as log, suppress(KeyboardInterrupt) if follow else nullcontext():
         for document in _adjustments(log, Keys(settings.instance).outbox, follow=follow):
             if portfolio is not None and document["subject"] != portfolio:
@@ -183,8 +150,8 @@ def events(settings: Settings, *, portfolio: str | None, start: int | None, foll
             if as_json:
                 _print(json.dumps(document))
             else:
-                _print(document["data"]["text"])
-                _print(f"  id {document['id']}\n")
+                for line in event_lines(document, style):
+                    _print(line)
     return 0
 
 
@@ -210,7 +177,7 @@ def _adjustments(log: _Log, outbox: str, *, follow: bool) -> Iterator[dict[str, 
             time.sleep(FOLLOW_EVERY_S)
 
 
-def answer(settings: Settings, message_id: str, decision: str, *, by: str, reason: str | None) -> int:
+def answer(settings: Settings, message_id: str, decision: str, *, by: str, reason: str | None) -> None:
     """Answer an adjustment, and wait until the leader has taken it.
 
     Raises:
@@ -220,8 +187,6 @@ def answer(settings: Settings, message_id: str, decision: str, *, by: str, reaso
     from alvh.app.answering import answer_and_wait  # noqa: PLC0415 - loads the engine
 
     run(lambda link, keys: answer_and_wait(settings, link, keys, message_id, decision, by, reason), settings)
-    _print(f"{message_id}: {decision} by {by}")
-    return 0
 
 
 def record(settings: Settings, out: Path, *, start: int, once: bool) -> int:
