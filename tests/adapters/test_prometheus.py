@@ -1,14 +1,24 @@
 """Metrics: table, page and what is served say the same; series are there from the start; labels stay bounded."""
 
 import math
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from alvh.adapters.prometheus import DEFINITIONS, Bounds, Metrics, PortfolioFigures, PortfolioLimits, metrics_page
+from alvh.adapters.prometheus import (
+    DEFINITIONS,
+    Bounds,
+    Hours,
+    Metrics,
+    PortfolioFigures,
+    PortfolioLimits,
+    Round,
+    metrics_page,
+)
 from alvh.core.events import Quote, SessionClose
 from alvh.messages import AdjustmentMessage, HedgeTarget
 from alvh.shell.ports import Observer
@@ -49,6 +59,11 @@ def _metrics(feed: str = "ib") -> Metrics:
         feed_error_codes=("1100", "354"),
     )
     return Metrics(bounds, now=lambda: _NOW)
+
+
+def _round() -> Round:
+    hours = Hours(in_session=False, session_open=10, session_close=20, duty_start=5, calendar_end=99)
+    return Round(is_ready=True, is_feed_connected=True, hours=hours, epoch=17, folded=4711)
 
 
 def _value(metrics: Metrics, name: str, **labels: str) -> float:
@@ -120,6 +135,14 @@ def test_a_live_quote_is_counted_with_its_receipt() -> None:
     assert _value(metrics, "quote_timestamp_seconds", instrument="RUT") == 0
 
 
+def test_a_delayed_quote_is_no_live_one() -> None:
+    metrics = _metrics()
+    metrics.event_taken(_quote("SPX"))
+    metrics.event_taken(replace(_quote("SPX", _NOW + 9_000_000_000), is_live=False))
+    assert _value(metrics, "quote_timestamp_seconds", instrument="SPX") == _NOW / 1e9 + 9
+    assert _value(metrics, "live_quote_timestamp_seconds", instrument="SPX") == _NOW / 1e9 + 5
+
+
 def test_a_tapes_quote_was_received_when_it_was_taken() -> None:
     metrics = _metrics("tape")
     metrics.event_taken(_quote("SPX", ts_recv=1_000_000_000))
@@ -183,11 +206,12 @@ def test_commits_and_deliveries_fill_their_histograms() -> None:
     assert _value(metrics, "committed_events_total") == 40
     assert _value(metrics, "commit_timestamp_seconds") == _NOW / 1e9
     assert _value(metrics, "quote_to_publish_seconds_count") == 4
+    assert _value(metrics, "publish_timestamp_seconds") == _NOW / 1e9
 
 
 def test_connections_and_leadership_come_and_go() -> None:
     metrics = _metrics()
-    for name in ("redis", "mqtt", "feed"):
+    for name in ("redis", "mqtt"):
         assert _value(metrics, f"{name}_connected") == 0
         metrics.connected(name, True)
         assert _value(metrics, f"{name}_connected") == 1
@@ -197,8 +221,9 @@ def test_connections_and_leadership_come_and_go() -> None:
     metrics.feed_error(1100)
     metrics.feed_clock(-0.25)
     metrics.malformed_row()
-    metrics.round(is_ready=True, in_session=False)
+    metrics.round(_round())
     assert _value(metrics, "mqtt_connected") == 0
+    assert _value(metrics, "feed_connected") == 1
     assert _value(metrics, "leader") == 1
     assert _value(metrics, "outbox_pending_messages") == 7
     assert _value(metrics, "feed_errors_total", code="1100") == 1
@@ -206,6 +231,12 @@ def test_connections_and_leadership_come_and_go() -> None:
     assert _value(metrics, "malformed_rows_total") == 1
     assert _value(metrics, "ready") == 1
     assert _value(metrics, "in_session") == 0
+    assert _value(metrics, "session_open_timestamp_seconds") == 10
+    assert _value(metrics, "session_close_timestamp_seconds") == 20
+    assert _value(metrics, "duty_start_timestamp_seconds") == 5
+    assert _value(metrics, "calendar_end_timestamp_seconds") == 99
+    assert _value(metrics, "leader_epoch") == 17
+    assert _value(metrics, "folded_events") == 4711
     assert _value(metrics, "heartbeat_timestamp_seconds") == _NOW / 1e9
     assert _value(metrics, "build_info", version="1.2.3") == 1
 
@@ -224,6 +255,41 @@ def test_a_portfolio_shows_its_phase_as_a_state_set() -> None:
     assert _value(metrics, "unanswered_adjustments", portfolio="core") == 2
     assert _value(metrics, "move_threshold_ratio", portfolio="other-book") == 0.02
     assert _value(metrics, "timer_limit_sessions", portfolio="other-book", limit="hard") == 6
+
+
+def test_a_phase_begins_when_it_is_seen_and_at_a_start_when_the_log_says() -> None:
+    now = [1000.0]
+    bounds = Bounds(version="1", feed="ib", portfolios={"core": PortfolioLimits()}, instruments=(), signals=())
+    metrics = Metrics(bounds, now=lambda: int(now[0] * 1e9))
+
+    def look(phase: str, since: float | None) -> float:
+        figures = PortfolioFigures(phase=phase, sessions=0, moves={}, unanswered=0, phase_since=since)
+        metrics.portfolio("core", figures)
+        return _value(metrics, "phase_timestamp_seconds", portfolio="core")
+
+    assert look("OFF", None) == 0
+    assert look("OFF", None) == 0
+    assert look("INITIAL", 500.0) == 1000
+    now[0] = 2000.0
+    assert look("INITIAL", 500.0) == 1000
+    for since, shown in ((500.0, 500), (9000.0, 2000)):
+        again = Metrics(bounds, now=lambda: int(now[0] * 1e9))
+        again.portfolio("core", PortfolioFigures(phase="OFF", sessions=0, moves={}, unanswered=0, phase_since=since))
+        assert _value(again, "phase_timestamp_seconds", portfolio="core") == shown
+
+
+def test_what_waits_for_an_answer_shows_when_it_lapses() -> None:
+    metrics = _metrics()
+    assert _value(metrics, "answers_expected", portfolio="core") == 0
+    waiting = PortfolioFigures(phase="OFF", sessions=0, moves={}, unanswered=1)
+    metrics.portfolio("core", waiting)
+    assert _value(metrics, "answer_deadline_timestamp_seconds", portfolio="core") == 0
+    metrics.adjusted(_adjustment(valid_until="2025-01-03T21:00:00.123456789Z"))
+    metrics.portfolio("core", waiting)
+    deadline = datetime(2025, 1, 3, 21, tzinfo=UTC).timestamp()
+    assert int(_value(metrics, "answer_deadline_timestamp_seconds", portfolio="core")) == deadline
+    metrics.portfolio("core", replace(waiting, unanswered=0))
+    assert _value(metrics, "answer_deadline_timestamp_seconds", portfolio="core") == 0
 
 
 def test_a_signal_that_is_missing_is_not_a_number() -> None:

@@ -5,26 +5,31 @@ import json
 import logging
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import date
 from pathlib import Path
 from typing import Final, Literal
 
 from alvh import __version__
 from alvh.adapters.http import HttpServer
-from alvh.adapters.prometheus import Bounds, Metrics, PortfolioFigures, PortfolioLimits
+from alvh.adapters.prometheus import Bounds, Metrics, PortfolioFigures, PortfolioLimits, Round
 from alvh.adapters.redis import Keys
 from alvh.app import logs
 from alvh.app.addresses import broker_address, redis_address, valkey_folder
 from alvh.app.clock import WallClock
+from alvh.app.duty import DutyHours
 from alvh.app.looking import STATUS_EXPIRES_S
 from alvh.app.lookout import Lookout
 from alvh.app.node import InstanceNode
 from alvh.app.window import DaemonWindow
 from alvh.core.instruments import INSTRUMENTS
+from alvh.core.portfolio import PortfolioState
+from alvh.core.sessions import SessionCalendar
 from alvh.core.signals.book import SignalBook
 from alvh.errors import OutageError
-from alvh.settings import EMBEDDED, Settings, load
+from alvh.settings import EMBEDDED, IbFeed, Settings, load
 
 _LOGGER: Final = logging.getLogger(__name__)
 ROUND_S: Final = 1.0  # how fresh gauges are; Prometheus asks every 5 s or less often
@@ -96,7 +101,7 @@ async def _serve(
     others: list[asyncio.Task[None]] = [
         asyncio.create_task(duty, name=name)
         for name, duty in (
-            ("rounds", _rounds(node, lookout, window, address.place)),
+            ("rounds", _rounds(node, lookout, window, settings, address.place)),
             *((f"duty-{n}", d) for n, d in enumerate(duties)),
         )
     ]
@@ -140,37 +145,62 @@ async def _embedded_broker() -> AsyncIterator[str]:
         await broker.stop()
 
 
-async def _rounds(node: InstanceNode, lookout: Lookout, window: DaemonWindow, broker: str) -> None:
+async def _rounds(node: InstanceNode, lookout: Lookout, window: DaemonWindow, settings: Settings, broker: str) -> None:
     """Bring gauges up to date and say how we are, every second."""
+    duty = DutyHours(settings)
     while True:
-        engine = node.engine
-        for rank, state in enumerate(engine.portfolios.states):
-            figures = PortfolioFigures(
-                phase=state.phase,
-                sessions=state.sessions,
-                moves={move.index: move.move_ratio for move in engine.moves(rank)},
-                unanswered=len(state.unanswered),
-            )
-            lookout.metrics.portfolio(state.portfolio_id, figures)
-        if engine.session is not None and engine.sessions is not None:
-            values = {signal.id: signal.value for signal in engine.book.signals}
-            lookout.metrics.signals(values, engine.sessions.close_of(engine.session))
+        _measure(node, lookout, settings)
         status = window.status()
         if node.is_leader:
             with suppress(OutageError):
                 said = {**status, "epoch": node.epoch, "broker": broker, "portfolios": window.portfolios()}
                 keys = Keys(status["instance"])
                 await node.link.call("SET", keys.status, json.dumps(said), "EX", STATUS_EXPIRES_S)
-        lookout.metrics.round(is_ready=not status["not_ready"], in_session=status["in_session"])
+        hours = duty.at(time.time_ns(), node.engine.sessions, in_session=status["in_session"])
+        found = Round(
+            is_ready=not status["not_ready"],
+            is_feed_connected=status["feed"]["is_connected"] and node.is_leader,
+            hours=hours,
+            epoch=node.epoch,
+            folded=node.seq,
+        )
+        lookout.metrics.round(found)
         await asyncio.sleep(ROUND_S)
 
 
+def _measure(node: InstanceNode, lookout: Lookout, settings: Settings) -> None:
+    """Show where each portfolio and the signals stand."""
+    engine = node.engine
+    for rank, state in enumerate(engine.portfolios.states):
+        figures = PortfolioFigures(
+            phase=state.phase,
+            sessions=state.sessions,
+            moves={move.index: move.move_ratio for move in engine.moves(rank)},
+            unanswered=len(state.unanswered),
+            phase_since=_phase_since(state, engine.sessions, settings),
+        )
+        lookout.metrics.portfolio(state.portfolio_id, figures)
+    if engine.session is not None and engine.sessions is not None:
+        values = {signal.id: signal.value for signal in engine.book.signals}
+        lookout.metrics.signals(values, engine.sessions.close_of(engine.session))
+
+
+def _phase_since(state: PortfolioState, sessions: SessionCalendar | None, settings: Settings) -> float | None:
+    """The close at which the phase was entered, Unix seconds; a market that is not live has another clock."""
+    if not state.phase_history or sessions is None or not isinstance(settings.feed, IbFeed):
+        return None
+    session = sessions.session(date.fromisoformat(state.phase_history[-1][1]))
+    return None if session is None else session.close_ns / 1e9
+
+
 def _bounds(settings: Settings) -> Bounds:
+    is_live = isinstance(settings.feed, IbFeed)
     limits = {
         portfolio.id: PortfolioLimits(
             threshold=portfolio.methodology.move3.threshold,
             soft=portfolio.methodology.timer.soft,
             hard=portfolio.methodology.timer.hard,
+            awaits_answers=(portfolio.execution or ("answers" if is_live else "paper")) == "answers",
         )
         for portfolio in settings.portfolios
     }

@@ -23,11 +23,12 @@ PUBLISH_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortfolioLimits:
-    """What one portfolio's triggers are set to: the move as a ratio, the timer in session closes."""
+    """What one portfolio is set to: its move as a ratio, its timer in session closes, whether it waits for answers."""
 
     threshold: float = 0.03
     soft: int = 5
     hard: int = 10
+    awaits_answers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +116,11 @@ DEFINITIONS: Final = (
     _gauge(
         "quote_timestamp_seconds", "When we received the newest quote; 0 before the first.", instrument="instruments"
     ),
+    _gauge(
+        "live_quote_timestamp_seconds",
+        "When we received the newest quote that was live: neither delayed nor frozen nor halted; 0 before the first.",
+        instrument="instruments",
+    ),
     _counter("malformed_rows_total", "Rows of a tape that were left out."),
     _gauge(
         "signal_value",
@@ -126,6 +132,23 @@ DEFINITIONS: Final = (
     _gauge(
         "in_session", "Whether the exchange's session is open now (1) or not (0); the feed's sessions when simulated."
     ),
+    _gauge(
+        "session_open_timestamp_seconds",
+        "Open of the session that runs, or else comes next; without a live feed 0 in its sessions, +Inf outside.",
+        initial=nan,
+    ),
+    _gauge(
+        "session_close_timestamp_seconds",
+        "Close of the session that runs, or else comes next; +Inf without a live feed.",
+        initial=nan,
+    ),
+    _gauge(
+        "duty_start_timestamp_seconds",
+        "Start of the duty hours that run, or else come next: an hour before a session's open to an hour after its "
+        "close; 0 without a live feed. Alerts keep silent before it.",
+        initial=nan,
+    ),
+    _gauge("calendar_end_timestamp_seconds", "Close of the last session the calendar knows.", initial=nan),
     # Triggers
     _gauge(
         "index_move_ratio",
@@ -146,6 +169,11 @@ DEFINITIONS: Final = (
     _gauge(
         "phase", "Phase of the hedge: 1 for the one it is in, 0 for the others.", portfolio="portfolios", phase="phases"
     ),
+    _gauge(
+        "phase_timestamp_seconds",
+        "When the phase was entered, as this process saw it, or else the close it was entered at; 0 where unknown.",
+        portfolio="portfolios",
+    ),
     _counter(
         "adjustments_total",
         "Adjustments committed by this process; one with several reasons counts under each. OpenMetrics adds its id.",
@@ -158,6 +186,16 @@ DEFINITIONS: Final = (
         portfolio="portfolios",
     ),
     _gauge("unanswered_adjustments", "Adjustments nobody has answered.", portfolio="portfolios"),
+    _gauge(
+        "answers_expected",
+        "Whether the legs held follow people's answers (1), or adjustments are taken as executed (0), as configured.",
+        portfolio="portfolios",
+    ),
+    _gauge(
+        "answer_deadline_timestamp_seconds",
+        "When the adjustment that waits for an answer lapses; 0 where none waits, or it does not lapse.",
+        portfolio="portfolios",
+    ),
     _gauge(
         "hedge_cost_ratio",
         "What the hedge costs over its horizon if nothing moves, as a share of the condors' credit.",
@@ -198,7 +236,9 @@ DEFINITIONS: Final = (
         "Time from taking an event to the broker's acknowledgement of a message it caused.",
         PUBLISH_BUCKETS,
     ),
+    _gauge("publish_timestamp_seconds", "When the broker last acknowledged a message; 0 before the first."),
     _gauge("outbox_pending_messages", "Committed messages the broker has not acknowledged."),
+    _gauge("folded_events", "Events the engine has folded since the log began; a standby's trail the leader's."),
     _counter(
         "refused_total",
         "Events and inbound messages, other than quotes, that were left out.",
@@ -211,6 +251,7 @@ DEFINITIONS: Final = (
     _gauge("mqtt_connected", "Whether the broker is connected (1) or not (0)."),
     _counter("feed_errors_total", "Error codes the feed has sent.", code="feed_error_codes"),
     _gauge("leader", "Whether this process leads (1) or follows (0)."),
+    _gauge("leader_epoch", "Fencing token of this process while it leads; 0 while it follows."),
     _gauge("ready", "Whether this process is ready (1), as /readyz says."),
     _gauge("simulated", "Whether the market is made up (1) or real (0)."),
     _gauge("build_info", "Always 1; the version stands in the label.", initial=1.0, version="version"),

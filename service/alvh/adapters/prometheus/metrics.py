@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from math import nan
 from typing import Final
 
@@ -28,22 +29,55 @@ class PortfolioFigures:
         sessions: session closes since the last rebalance.
         moves: price / anchor - 1 by watched index; None before the first rebalance.
         unanswered: adjustments nobody has answered.
+        phase_since: by our clock, the close at which the phase was entered (Unix seconds); None where it is not known.
     """
 
     phase: str
     sessions: int
     moves: Mapping[str, float | None]
     unanswered: int
+    phase_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """How the daemon finds itself on its round.
+
+    Attributes:
+        is_ready: as /readyz says.
+        is_feed_connected: whether quotes can come.
+        hours: when the exchange works, and when somebody must be awake.
+        epoch: fencing token, 0 while following.
+        folded: sequence number of the last event folded.
+    """
+
+    is_ready: bool
+    is_feed_connected: bool
+    hours: "Hours"
+    epoch: int
+    folded: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hours:
+    """The session that runs or comes next, Unix seconds; see the metrics of these names."""
+
+    in_session: bool
+    session_open: float
+    session_close: float
+    duty_start: float
+    calendar_end: float
 
 
 class _Seen:
-    """Quotes of one instrument: how many, and when the newest was received (ns)."""
+    """Quotes of one instrument: how many, and when the newest, and the newest live one, were received (ns)."""
 
-    __slots__ = ("count", "received")
+    __slots__ = ("count", "live", "received")
 
     def __init__(self) -> None:
         self.count = 0
         self.received = 0
+        self.live = 0
 
 
 class Metrics(Collector):
@@ -69,10 +103,14 @@ class Metrics(Collector):
         self._seen_other = self._seen[OTHER]
         self._events = 0
         self._committed_ns = 0
+        self._published_ns = 0
+        self._phases: dict[str, str] = {}
+        self._deadlines: dict[str, float] = {}
         for portfolio, limits in bounds.portfolios.items():
             self._cells["alvh_move_threshold_ratio"].set(limits.threshold, portfolio)
             self._cells["alvh_timer_limit_sessions"].set(limits.soft, portfolio, "soft")
             self._cells["alvh_timer_limit_sessions"].set(limits.hard, portfolio, "hard")
+            self._cells["alvh_answers_expected"].set(float(limits.awaits_answers), portfolio)
         self._set("simulated", float(bounds.feed == "simulated"))
         self._set("start_timestamp_seconds", now() / NS_PER_SECOND)
         self.registry = CollectorRegistry()
@@ -88,6 +126,8 @@ class Metrics(Collector):
             seen.count += 1
             # A tape's and a simulator's stamps are those of their market; when we received it is what is asked for.
             seen.received = event.ts_recv if self._is_live else self._now()
+            if event.is_live:
+                seen.live = seen.received
 
     def refused(self, subject: str, reason: str) -> None:
         """Count what was left out: a quote where the subject is an instrument."""
@@ -105,6 +145,7 @@ class Metrics(Collector):
     def published(self, seconds: float) -> None:
         """Note the time from an event to the broker's acknowledgement."""
         self._publish_times.observe(seconds)
+        self._published_ns = self._now()
 
     def pending(self, messages: int) -> None:
         """Note how many committed messages wait for the broker."""
@@ -144,6 +185,20 @@ class Metrics(Collector):
         self._set("unanswered_adjustments", figures.unanswered, portfolio)
         for index in self._bounds.indices:
             self._set("index_move_ratio", _number(figures.moves.get(index)), portfolio, index)
+        deadline = self._deadlines.get(portfolio, 0.0) if figures.unanswered else 0.0
+        self._set("answer_deadline_timestamp_seconds", deadline, portfolio)
+        self._note_phase(portfolio, figures)
+
+    def _note_phase(self, portfolio: str, figures: PortfolioFigures) -> None:
+        """Note when a phase begins: what we see ourselves, by our clock; at a start, what the log says of it."""
+        before = self._phases.get(portfolio)
+        if figures.phase == before:
+            return
+        self._phases[portfolio] = figures.phase
+        since = self._now() / NS_PER_SECOND
+        if before is None:
+            since = 0.0 if figures.phase_since is None else min(since, figures.phase_since)
+        self._set("phase_timestamp_seconds", since, portfolio)
 
     def signals(self, values: Mapping[str, float | None], close_ns: int) -> None:
         """Show the signals of the close at `close_ns` (ns UTC); what is not named is missing."""
@@ -173,6 +228,8 @@ class Metrics(Collector):
         cap = data.cap / data.credit if data.cap is not None and data.credit else None
         self._set("hedge_cost_ratio", _number(cost), data.book_id)
         self._set("hedge_cost_cap_ratio", _number(cap), data.book_id)
+        lapses = data.expires_at or data.valid_until
+        self._deadlines[data.book_id] = 0.0 if lapses is None else datetime.fromisoformat(lapses).timestamp()
         for points in self._bounds.vix_points:
             offset: float | None = getattr(data, f"offset{points}")
             self._set("hedge_offset_ratio", _number(offset), data.book_id, points)
@@ -186,11 +243,19 @@ class Metrics(Collector):
             self._set("target_contracts", sum(row.target_quantity for row in of_leg), data.portfolio, leg)
             self._set("held_contracts", sum(row.current_quantity for row in of_leg), data.portfolio, leg)
 
-    def round(self, *, is_ready: bool, in_session: bool) -> None:
+    def round(self, found: Round) -> None:
         """Note that the daemon went its round, and how it found itself."""
         self._set("heartbeat_timestamp_seconds", self._now() / NS_PER_SECOND)
-        self._set("ready", float(is_ready))
-        self._set("in_session", float(in_session))
+        self._set("ready", float(found.is_ready))
+        self._set("feed_connected", float(found.is_feed_connected))
+        self._set("leader_epoch", found.epoch)
+        self._set("folded_events", found.folded)
+        hours = found.hours
+        self._set("in_session", float(hours.in_session))
+        self._set("session_open_timestamp_seconds", hours.session_open)
+        self._set("session_close_timestamp_seconds", hours.session_close)
+        self._set("duty_start_timestamp_seconds", hours.duty_start)
+        self._set("calendar_end_timestamp_seconds", hours.calendar_end)
 
     # What Prometheus reads
 
@@ -211,8 +276,10 @@ class Metrics(Collector):
         for name, seen in self._seen.items():
             self._set("quotes_total", seen.count, name, self._bounds.feed)
             self._set("quote_timestamp_seconds", seen.received / NS_PER_SECOND, name)
+            self._set("live_quote_timestamp_seconds", seen.live / NS_PER_SECOND, name)
         self._set("committed_events_total", self._events)
         self._set("commit_timestamp_seconds", self._committed_ns / NS_PER_SECOND)
+        self._set("publish_timestamp_seconds", self._published_ns / NS_PER_SECOND)
         self._set("clock_timestamp_seconds", self._now() / NS_PER_SECOND)
 
     def _known(self, value: str, domain: str) -> str:
