@@ -17,6 +17,7 @@ class TriggersAlone:
     """`hedge: none`: the first STATE, then MOVE_3 and TIMER_10, and nothing else; needs no holdings."""
 
     needs: Sequence[str] = ()
+    wants_chains = False
 
     def is_ready(self, state: PortfolioState) -> bool:  # noqa: ARG002 - a desk's signature
         """Return True: there is nothing to wait for."""

@@ -7,15 +7,14 @@ the time, does I/O or draws a random number; what it needs of the world arrives 
 import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import date
 from typing import Any, Final
 
 from alvh.core.announce import Cause, Decision, Origin, adjustment, signals_message
-from alvh.core.answers import expect, refusal, take
+from alvh.core.answers import expect, take
 from alvh.core.codec import as_text, from_text
 from alvh.core.effects import Effect, Publish, Refused, Wake
-from alvh.core.evaluation import Evaluation
+from alvh.core.engine_state import EngineState
 from alvh.core.events import (
     AccountPositions,
     Answer,
@@ -33,40 +32,28 @@ from alvh.core.events import (
     TimerFired,
     WatchedIndex,
 )
-from alvh.core.market import NS_PER_SECOND, MarketBoard
-from alvh.core.portfolios import LARGE_CAP, SMALL_CAPS, Portfolios
-from alvh.core.sessions import SessionCalendar
-from alvh.core.signals.book import SignalBook
+from alvh.core.market import NS_PER_SECOND
+from alvh.core.portfolios import LARGE_CAP, SMALL_CAPS
+from alvh.core.sessions import SessionCalendar, et_date
 from alvh.core.situation import Situation
+from alvh.core.waiting import TIMER, ChainWait
 from alvh.errors import JournalError
 from alvh.message_parts import Move
 
-CHECKPOINT_VERSION: Final = 1
+CHECKPOINT_VERSION: Final = 2
 # What fires once per crossing is no rebalance where it stands alone (interfaces, section 4).
 NO_REBALANCE: Final = frozenset({"LIQ", "CAP", "DEFENCE"})
 _NOTHING: Final[tuple[Effect, ...]] = ()
 
 
-class Engine:
+class Engine(EngineState):
     """All portfolios of one instance, and the market as far as it has been told.
 
     A new engine knows nothing: the log's first events are its Configuration and its Calendar.
     """
 
     def __init__(self) -> None:
-        self._configuration: Configuration | None = None
-        self._calendar_event: Calendar | None = None
-        self._calendar: SessionCalendar | None = None
-        self._origin = Origin(instance="", engine_version="", config_hash="", feed="")
-        self._board = MarketBoard()
-        self._evaluation = Evaluation()
-        self._curve: FuturesCurve | None = None
-        self._chains: dict[str, OptionChain] = {}
-        self._portfolios = Portfolios()
-        self._session: date | None = None
-        self._evaluations = 0
-        self._row: tuple[float | None, float | None] = (None, None)
-        self._is_live = False
+        super().__init__()
         self._handlers: dict[type[Event], Callable[[Any], Sequence[Effect]]] = {
             Configuration: self._on_configuration,
             Calendar: self._on_calendar,
@@ -85,6 +72,9 @@ class Engine:
 
     def handle(self, event: Event) -> Sequence[Effect]:
         """Take one event; return what is to be done about it, in order."""
+        return self._take(event) if self._shelf.wait is None else self._while_waiting(self._shelf.wait, event)
+
+    def _take(self, event: Event) -> Sequence[Effect]:
         if type(event) is Quote:
             return self._on_quote(event)
         return self._handlers[type(event)](event)
@@ -99,19 +89,35 @@ class Engine:
         if watch is None or self._calendar is None or not self._calendar.is_open(quote.ts_event):
             return _NOTHING
         ranks = watch.on_quote(self._board.entry(quote.instrument_id).price or 0.0, quote.ts_event)
-        if not ranks:
-            return _NOTHING
+        return self._decide_inside(quote, [(rank, ["MOVE_3"]) for rank in ranks]) if ranks else _NOTHING
+
+    def _decide_inside(self, quote: Quote, reasons: Sequence[tuple[int, list[str]]]) -> Sequence[Effect]:
+        """Let portfolios decide at a quote, by rank; those that need chains on a live feed when these are there."""
+        later = [each for each in reasons if self._wants_chains(each[0])]
+        now = max(quote.ts_recv, self._resumed_ns)
+        asked = self._shelf.ask(quote, et_date(quote.ts_event), later, now) if later else _NOTHING
         effects: list[Effect] = []
-        for rank in ranks:
-            effects += self._decide(rank, quote.ts_event, ("MOVE_3",), is_close=False)
-        return effects
+        for rank, triggers in reasons:
+            if not asked or (rank, triggers) not in later:
+                effects += self._decide(rank, quote.ts_event, triggers, is_close=False)
+        return [*effects, *asked]
 
     # Session closes
 
     def _on_close(self, event: SessionClose) -> Sequence[Effect]:
         if self._calendar is None or (self._is_evaluated(event.session) and not self._evaluation.lags(event.session)):
             return (Refused(subject="session", reason="duplicate", detail=f"{event.session} has been evaluated"),)
-        self._choose_small_cap()
+        is_new = not self._is_evaluated(event.session)
+        if is_new and not event.is_history and any(map(self._wants_chains, range(len(self._portfolios.states)))):
+            asked = self._shelf.ask(event, event.session, (), max(event.ts_recv, self._resumed_ns))
+            if asked:
+                return asked
+        return self._evaluate(event)
+
+    def _evaluate(self, event: SessionClose) -> Sequence[Effect]:
+        assert self._calendar is not None
+        if not self._is_live:  # a live feed says which small-cap index it can quote
+            self._portfolios.choose_small_cap(self._board)
         is_new = not self._is_evaluated(event.session)
         self._evaluation.close(
             event, self._board if is_new else None, self._curve, self._calendar, self._portfolios.small_cap
@@ -152,20 +158,41 @@ class Engine:
         ratios = [abs(move.move_ratio) for move in self.moves(0) if move.move_ratio is not None]
         return max(ratios, default=None), float(state.sessions + 1)
 
-    def _choose_small_cap(self) -> None:
-        """Choose RUT if it has been quoted and IWM otherwise, once, where no live feed says which it can quote."""
-        if not self._is_live and self._portfolios.small_cap is None and self._board.price(LARGE_CAP) is not None:
-            for name in SMALL_CAPS:
-                if self._board.price(name) is not None:
-                    self._portfolios.watch(name)
-                    return
-
     def _next_close(self) -> Wake:
         assert self._calendar is not None
         after = self._calendar.close_of(self._session) if self._session else 0
         session = self._calendar.next_close_after(after)
         delay = round(self._document["close_delay_s"] * NS_PER_SECOND)
         return Wake(timer_id=f"close:{session.date.isoformat()}", due=session.close_ns + delay)
+
+    # Decisions on a live feed wait for chains
+
+    def _wants_chains(self, rank: int) -> bool:
+        return self._is_live and self._portfolios.wants_chains(rank)
+
+    def _while_waiting(self, wait: ChainWait, event: Event) -> Sequence[Effect]:
+        """Take an answer of a person at once; keep all else for later, unless it ends the wait."""
+        if isinstance(event, Answer):
+            return self._on_answer(event)
+        return self._go_on(wait, event.ts_recv) if self._shelf.is_over(wait, event) else _NOTHING
+
+    def _go_on(self, wait: ChainWait, now: int) -> Sequence[Effect]:
+        """Make the decision that has waited, then take what came behind it, up to the next one that waits."""
+        self._notes, self._resumed_ns = self._shelf.end_wait(), now
+        trigger = wait.trigger
+        effects: list[Effect] = []
+        if isinstance(trigger, Quote):
+            for rank, triggers in wait.reasons:
+                effects += self._decide(rank, trigger.ts_event, triggers, is_close=False)
+        else:
+            effects += self._evaluate(trigger)
+        self._notes = ()
+        while wait.behind and self._shelf.wait is None:
+            effects += self._take(wait.behind.popleft())
+        if self._shelf.wait is not None:
+            self._shelf.wait.behind.extend(wait.behind)
+        self._resumed_ns = 0
+        return effects
 
     # Decisions
 
@@ -183,11 +210,12 @@ class Engine:
             board=self._board,
             book=self._evaluation.book(rank),
             curve=self._curve,
-            chains=self._chains,
+            chains=self._shelf.chains,
             calendar=self._calendar,
             rates=self._document["rates"],
             fees=self._document["fees"],
             is_live=self._is_live,
+            notes=self._notes,
         )
         decision = self._portfolios.desks[rank].decide(self._portfolios.states[rank], situation)
         return self._announce(rank, ts_event, moves, decision) if decision.reasons else _NOTHING
@@ -272,11 +300,12 @@ class Engine:
         return (Refused(subject="observation", reason=reason, detail=f"{event.series} of {event.observed}: {reason}"),)
 
     def _on_chain(self, event: OptionChain) -> Sequence[Effect]:
-        self._chains[event.underlying] = event
-        return _NOTHING
+        return self._shelf.take(event)
 
     def _on_timer(self, event: TimerFired) -> Sequence[Effect]:
         name, _, argument = event.timer_id.partition(":")
+        if name == TIMER:  # of a wait that its chains ended
+            return _NOTHING
         if name != "close":
             return (Refused(subject="timer", reason="unknown", detail=event.timer_id),)
         session = date.fromisoformat(argument)
@@ -315,87 +344,15 @@ class Engine:
         self._portfolios.desks[rank].answered(state, event)
         return _NOTHING
 
-    # What others may look at
-
-    @property
-    def configuration(self) -> Configuration | None:
-        """The configuration in force; None in a new engine."""
-        return self._configuration
-
-    @property
-    def calendar(self) -> Calendar | None:
-        """The calendar in force; None in a new engine."""
-        return self._calendar_event
-
-    @property
-    def session(self) -> date | None:
-        """The newest session whose close has been evaluated."""
-        return self._session
-
-    @property
-    def known_until(self) -> date | None:
-        """The newest session whose close all signals have taken: where history has to begin; None: at its beginning."""
-        return self._session if self._evaluation.is_begun else None
-
-    @property
-    def owed(self) -> date | None:
-        """The session whose close is waited for, from history, because it was not seen live."""
-        return self._evaluation.past.owed
-
-    @property
-    def board(self) -> MarketBoard:
-        """The newest good prices; to be read only."""
-        return self._board
-
-    @property
-    def portfolios(self) -> Portfolios:
-        """The portfolios by rank; to be read only."""
-        return self._portfolios
-
-    @property
-    def book(self) -> SignalBook:
-        """The signals of the first portfolio's parameters; to be read only."""
-        return self._evaluation.book(0)
-
-    @property
-    def sessions(self) -> SessionCalendar | None:
-        """The sessions in force; None in a new engine."""
-        return self._calendar
-
-    @property
-    def flags(self) -> dict[str, bool | None]:
-        """Inputs of the phase machine at the newest close, under the first portfolio's parameters."""
-        return asdict(self._evaluation.book(0).flags)
-
-    def would_refuse(self, answer: Answer) -> str | None:
-        """Why an answer would not count, or None."""
-        rank = self._portfolios.rank_of(answer.portfolio)
-        if rank is None:
-            return f"no portfolio {answer.portfolio}"
-        return refusal(self._portfolios.states[rank], answer)
-
-    def legs(self, rank: int) -> list[dict[str, Any]]:
-        """Contracts a portfolio wants and holds."""
-        return self._portfolios.desks[rank].legs(self._portfolios.states[rank])
-
-    def moves(self, rank: int) -> Sequence[Move]:
-        """Both watched indices against a portfolio's anchors."""
-        return self._portfolios.moves(rank, self._board)
-
-    def portfolio_row(self) -> tuple[float | None, float | None]:
-        """S01 and S02 of the first portfolio at the newest close, before it was acted on."""
-        return self._row
-
     def pending(self) -> Sequence[Effect]:
         """What has been asked for and not answered yet; the shell does it after every start and take-over."""
-        if (
-            not self._is_live
-            or self._calendar is None
-            or not self._evaluations
-            or self._evaluation.past.owed is not None
-        ):
-            return _NOTHING
-        return (self._next_close(),)
+        wait = self._shelf.wait
+        waited = [] if wait is None else wait.asked()
+        # A close that waits itself asks for the one behind it when it has been evaluated.
+        is_close_due = self._is_live and self._calendar is not None and self._evaluations > 0
+        if wait is not None and isinstance(wait.trigger, SessionClose):
+            is_close_due = False
+        return [*waited, self._next_close()] if is_close_due and self._evaluation.past.owed is None else waited
 
     # Checkpoints
 
@@ -406,7 +363,7 @@ class Engine:
             "configuration": as_text(self._configuration),
             "calendar": as_text(self._calendar_event),
             "curve": as_text(self._curve),
-            "chains": [as_text(chain) for _, chain in sorted(self._chains.items())],
+            "shelf": self._shelf.state(),
             "board": self._board.state(),
             "evaluation": self._evaluation.state(),
             "portfolios": self._portfolios.state(),
@@ -436,8 +393,7 @@ class Engine:
         if isinstance(calendar, Calendar):
             self._on_calendar(calendar)
         self._curve = curve if isinstance(curve, FuturesCurve) else None
-        chains = [from_text(chain) for chain in plain["chains"]]
-        self._chains = {chain.underlying: chain for chain in chains if isinstance(chain, OptionChain)}
+        self._shelf.restore(plain["shelf"])
         self._board.restore(plain["board"])
         self._evaluation.restore(plain["evaluation"])
         self._portfolios.restore(plain["portfolios"])

@@ -46,6 +46,18 @@ class Portfolios:
         self.small_cap = small_cap
         self._watches = {LARGE_CAP: MoveWatch(), small_cap: MoveWatch()}
 
+    def choose_small_cap(self, board: MarketBoard) -> None:
+        """Choose RUT if it has been quoted and IWM otherwise, once, where the feed has not said which."""
+        if self.small_cap is None and board.price(LARGE_CAP) is not None:
+            name = next((name for name in SMALL_CAPS if board.price(name) is not None), None)
+            if name is not None:
+                self.watch(name)
+
+    def wants_chains(self, rank: int) -> bool:
+        """Whether a portfolio decides on option chains now."""
+        desk = self.desks[rank]
+        return desk.wants_chains and desk.is_ready(self.states[rank])
+
     def watch_of(self, instrument_id: str) -> MoveWatch | None:
         """The watch of an instrument, or None where it is none of the watched indices."""
         return self._watches.get(instrument_id)

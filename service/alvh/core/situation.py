@@ -31,6 +31,7 @@ class Situation:
         calendar: trading sessions.
         rates, fees: as configured.
         is_live: whether the feed brings the real market as it happens.
+        notes: remarks of the engine for the message.
     """
 
     ts_event: int
@@ -46,6 +47,7 @@ class Situation:
     rates: Mapping[str, float]
     fees: Mapping[str, float]
     is_live: bool
+    notes: tuple[str, ...] = ()
 
 
 class Desk(Protocol):
@@ -53,6 +55,9 @@ class Desk(Protocol):
 
     needs: Sequence[str]
     """Instruments that must have been seen before the first message, beside SPX and the small-cap index."""
+
+    wants_chains: bool
+    """Whether its decisions rest on option chains, and wait for them on a live feed."""
 
     def is_ready(self, state: PortfolioState) -> bool:
         """Whether there is something to decide about."""

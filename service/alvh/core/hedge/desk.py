@@ -125,6 +125,7 @@ class HedgeDesk:
     """Decides about the hedge of one portfolio by the methodology."""
 
     needs: Sequence[str] = ("VIX",)
+    wants_chains = True
 
     def __init__(self, portfolio: Mapping[str, Any], document: Mapping[str, Any]) -> None:
         """Take a portfolio's configuration, and the document it stands in."""
@@ -161,6 +162,7 @@ class HedgeDesk:
             fees=self._fees,
             ladder=dict(self._targets.ladder),
             was_tight=bool(hedge.get("tight", False)),
+            notes=list(situation.notes),
         )
         if situation.is_close:
             self._update_book(look, hedge)

@@ -1,0 +1,108 @@
+"""What an engine knows between two events, and what others may look at of it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+from alvh.core.announce import Origin
+from alvh.core.answers import refusal
+from alvh.core.evaluation import Evaluation
+from alvh.core.events import Answer, Calendar, Configuration, FuturesCurve
+from alvh.core.market import MarketBoard
+from alvh.core.portfolios import Portfolios
+from alvh.core.sessions import SessionCalendar
+from alvh.core.signals.book import SignalBook
+from alvh.core.waiting import ChainShelf
+from alvh.message_parts import Move
+
+
+class EngineState:
+    """The state of an engine; only the engine changes it."""
+
+    def __init__(self) -> None:
+        self._configuration: Configuration | None = None
+        self._calendar_event: Calendar | None = None
+        self._calendar: SessionCalendar | None = None
+        self._origin = Origin(instance="", engine_version="", config_hash="", feed="")
+        self._board = MarketBoard()
+        self._evaluation = Evaluation()
+        self._curve: FuturesCurve | None = None
+        self._shelf = ChainShelf()
+        self._portfolios = Portfolios()
+        self._session: date | None = None
+        self._evaluations = 0
+        self._row: tuple[float | None, float | None] = (None, None)
+        self._is_live = False
+        # Of the call of `handle` under way alone: when a wait ended, and what it ended without.
+        self._resumed_ns = 0
+        self._notes: tuple[str, ...] = ()
+
+    @property
+    def configuration(self) -> Configuration | None:
+        """The configuration in force; None in a new engine."""
+        return self._configuration
+
+    @property
+    def calendar(self) -> Calendar | None:
+        """The calendar in force; None in a new engine."""
+        return self._calendar_event
+
+    @property
+    def session(self) -> date | None:
+        """The newest session whose close has been evaluated."""
+        return self._session
+
+    @property
+    def known_until(self) -> date | None:
+        """The newest session whose close all signals have taken: where history has to begin; None: at its beginning."""
+        return self._session if self._evaluation.is_begun else None
+
+    @property
+    def owed(self) -> date | None:
+        """The session whose close is waited for, from history, because it was not seen live."""
+        return self._evaluation.past.owed
+
+    @property
+    def board(self) -> MarketBoard:
+        """The newest good prices; to be read only."""
+        return self._board
+
+    @property
+    def portfolios(self) -> Portfolios:
+        """The portfolios by rank; to be read only."""
+        return self._portfolios
+
+    @property
+    def book(self) -> SignalBook:
+        """The signals of the first portfolio's parameters; to be read only."""
+        return self._evaluation.book(0)
+
+    @property
+    def sessions(self) -> SessionCalendar | None:
+        """The sessions in force; None in a new engine."""
+        return self._calendar
+
+    @property
+    def flags(self) -> dict[str, bool | None]:
+        """Inputs of the phase machine at the newest close, under the first portfolio's parameters."""
+        return asdict(self._evaluation.book(0).flags)
+
+    def would_refuse(self, answer: Answer) -> str | None:
+        """Why an answer would not count, or None."""
+        rank = self._portfolios.rank_of(answer.portfolio)
+        if rank is None:
+            return f"no portfolio {answer.portfolio}"
+        return refusal(self._portfolios.states[rank], answer)
+
+    def legs(self, rank: int) -> list[dict[str, Any]]:
+        """Contracts a portfolio wants and holds."""
+        return self._portfolios.desks[rank].legs(self._portfolios.states[rank])
+
+    def moves(self, rank: int) -> Sequence[Move]:
+        """Both watched indices against a portfolio's anchors."""
+        return self._portfolios.moves(rank, self._board)
+
+    def portfolio_row(self) -> tuple[float | None, float | None]:
+        """S01 and S02 of the first portfolio at the newest close, before it was acted on."""
+        return self._row
