@@ -33,11 +33,11 @@ SECOND = 1_000_000_000
 SESSIONS = weekday_sessions(date(2024, 1, 1), date(2025, 12, 31))
 CALENDAR = SessionCalendar(SESSIONS)
 PRICES = {"RUT": 1850.0, "RVX": 20.0, "SPX": 5000.0, "VIX": 15.0, "VVIX": 90.0}
-CORE: dict[str, Any] = {
-    "id": "core",
-    "small_caps": [{"symbol": "IWM", "shares": 448}],
+CORE: dict[str, Any] = {"id": "core", "small_caps": [{"symbol": "IWM", "shares": 448}]}
+CONDORS: dict[str, Any] = {
+    **CORE,
     "condor_program": {"dte": 35, "short_delta": 0.20, "long_delta": 0.05, "quantity": 4, "roll": "expiry"},
-}
+}  # a move crosses its defence line too (DEFENCE)
 ALONE: dict[str, Any] = {"id": "alone", "hedge": "none"}
 
 
@@ -326,7 +326,7 @@ def live_days(draw: st.DrawFn) -> list[tuple[str, Any]]:
 
 def played(steps: Iterable[tuple[str, Any]]) -> list[Event]:
     """The events of these steps, made as a shell would make them: from what the engine has asked for by then."""
-    made = settled(CORE, ALONE)
+    made = settled(CONDORS, ALONE)
     events: list[Event] = []
     now, session = noon(1), 1
     old: list[OptionChain] = []
@@ -372,7 +372,7 @@ def heard(effects: Iterable[Effect]) -> list[Publish]:
 def test_any_order_and_a_crash_behind_any_step_give_the_same_messages(steps: list[tuple[str, Any]]) -> None:
     """Straight through, restored from a checkpoint behind every event, and folded from a journal's lines."""
     events = played(steps)
-    straight, crashing, folding = (settled(CORE, ALONE) for _ in range(3))
+    straight, crashing, folding = (settled(CONDORS, ALONE) for _ in range(3))
     sequences: dict[str, list[int]] = {"core": [1], "alone": [1]}
     for event in events:
         effects = straight.handle(event)

@@ -1,6 +1,7 @@
 """Who decides about one portfolio's hedge: the desk of triggers alone, or that of the methodology."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any, Final
 
 from alvh.core.announce import Decision
@@ -37,6 +38,14 @@ class TriggersAlone:
             held=state.held,
             lines=(_FIRST if "STATE" in situation.triggers else _DUE,),
         )
+
+    def quiet_band(self, state: PortfolioState) -> tuple[float, float]:  # noqa: ARG002 - a desk's signature
+        """Return everything: there are no defence lines."""
+        return -inf, inf
+
+    def is_crossed_at(self, state: PortfolioState, spx: float) -> bool:  # noqa: ARG002 - a desk's signature
+        """Return False: there are no defence lines."""
+        return False
 
     def answered(self, state: PortfolioState, answer: Answer) -> None:
         """Take an answer; nothing follows from it here."""

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any, Final
 
 from alvh.core.announce import Cause, Decision, Origin, adjustment, signals_message
-from alvh.core.answers import expect, take
+from alvh.core.answers import expect
 from alvh.core.codec import as_text, from_text
 from alvh.core.effects import Effect, Publish, Refused, Wake
 from alvh.core.engine_state import EngineState
@@ -88,8 +88,18 @@ class Engine(EngineState):
         watch = self._portfolios.watch_of(quote.instrument_id)
         if watch is None or self._calendar is None or not self._calendar.is_open(quote.ts_event):
             return _NOTHING
-        ranks = watch.on_quote(self._board.entry(quote.instrument_id).price or 0.0, quote.ts_event)
-        return self._decide_inside(quote, [(rank, ["MOVE_3"]) for rank in ranks]) if ranks else _NOTHING
+        price = self._board.entry(quote.instrument_id).price or 0.0
+        moved = watch.on_quote(price, quote.ts_event)
+        # A price at the close is left to the close, which judges the lines at that very time.
+        is_inside = quote.instrument_id == LARGE_CAP and self._calendar.is_open(quote.ts_event + 1)
+        crossed = self._portfolios.defended(price) if is_inside else ()
+        if not moved and not crossed:
+            return _NOTHING
+        reasons = [
+            (rank, [*(("MOVE_3",) if rank in moved else ()), *(("DEFENCE",) if rank in crossed else ())])
+            for rank in sorted({*moved, *crossed})
+        ]
+        return self._decide_inside(quote, reasons)
 
     def _decide_inside(self, quote: Quote, reasons: Sequence[tuple[int, list[str]]]) -> Sequence[Effect]:
         """Let portfolios decide at a quote, by rank; those that need chains on a live feed when these are there."""
@@ -217,7 +227,7 @@ class Engine(EngineState):
             is_live=self._is_live,
             notes=self._notes,
         )
-        decision = self._portfolios.desks[rank].decide(self._portfolios.states[rank], situation)
+        decision = self._portfolios.decide(rank, situation)
         return self._announce(rank, ts_event, moves, decision) if decision.reasons else _NOTHING
 
     def _announce(self, rank: int, ts_event: int, moves: Sequence[Move], decision: Decision) -> Sequence[Publish]:
@@ -339,9 +349,7 @@ class Engine(EngineState):
             return (Refused(subject="answer", reason="refused", detail=refusal),)
         rank = self._portfolios.rank_of(event.portfolio)
         assert rank is not None
-        state = self._portfolios.states[rank]
-        take(state, event)
-        self._portfolios.desks[rank].answered(state, event)
+        self._portfolios.answered(rank, event)
         return _NOTHING
 
     def pending(self) -> Sequence[Effect]:

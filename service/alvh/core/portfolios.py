@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
 
+from alvh.core.announce import Decision
+from alvh.core.answers import take
 from alvh.core.desks import open_desk
+from alvh.core.events import Answer
 from alvh.core.market import MarketBoard
 from alvh.core.portfolio import PortfolioState
-from alvh.core.situation import Desk
+from alvh.core.quiet_bands import QuietBands
+from alvh.core.situation import Desk, Situation
 from alvh.core.triggers import MoveWatch, move_ratio
 from alvh.message_parts import Move
 
@@ -19,7 +23,7 @@ SMALL_CAPS: Final = ("RUT", "IWM")
 class Portfolios:
     """The portfolios by rank, their place in the configuration."""
 
-    __slots__ = ("_settings", "_watches", "desks", "small_cap", "states")
+    __slots__ = ("_bands", "_settings", "_watches", "desks", "small_cap", "states")
 
     def __init__(self) -> None:
         self.states: list[PortfolioState] = []
@@ -27,6 +31,7 @@ class Portfolios:
         self.small_cap: str | None = None
         self._settings: list[Mapping[str, Any]] = []
         self._watches: dict[str, MoveWatch] = {}
+        self._bands = QuietBands()
 
     def configure(self, document: Mapping[str, Any]) -> None:
         """Take a configuration; portfolios that stay keep their anchors, timers and sequence."""
@@ -40,6 +45,11 @@ class Portfolios:
             self.watch(self.small_cap)
         for rank, name in enumerate(names):
             self._arm(rank, anchors.get(name, {}))
+        self._draw_bands()
+
+    def _draw_bands(self) -> None:
+        pairs = zip(self.desks, self.states, strict=True)
+        self._bands.reset([desk.quiet_band(state) for desk, state in pairs])
 
     def watch(self, small_cap: str) -> None:
         """Watch SPX and this small-cap index, with no anchors yet."""
@@ -137,6 +147,31 @@ class Portfolios:
             moves.append(Move(index=name, price=price, anchor=anchor, move_ratio=ratio))
         return moves
 
+    def decide(self, rank: int, situation: Situation) -> Decision:
+        """Ask a portfolio's desk."""
+        desk, state = self.desks[rank], self.states[rank]
+        decision = desk.decide(state, situation)
+        self._bands.put(rank, desk.quiet_band(state))
+        return decision
+
+    def answered(self, rank: int, answer: Answer) -> None:
+        """Record an answer that counts, and tell the portfolio's desk."""
+        desk, state = self.desks[rank], self.states[rank]
+        take(state, answer)
+        desk.answered(state, answer)
+        self._bands.put(rank, desk.quiet_band(state))
+
+    def defended(self, spx: float) -> list[int]:
+        """The portfolios of which a defence line is crossed at a price of SPX inside a session, rising (S41)."""
+        ranks = []
+        for rank in self._bands.outside(spx):
+            desk, state = self.desks[rank], self.states[rank]
+            if desk.is_crossed_at(state, spx):
+                ranks.append(rank)
+            else:
+                self._bands.put(rank, desk.quiet_band(state))
+        return ranks
+
     def state(self) -> dict[str, Any]:
         """Return the portfolios as plain data."""
         return {
@@ -152,3 +187,4 @@ class Portfolios:
         for name, watch in self._watches.items():
             watch.restore(state["watches"][name])
         self.states = [PortfolioState.restored(portfolio) for portfolio in state["portfolios"]]
+        self._draw_bands()

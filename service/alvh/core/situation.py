@@ -67,6 +67,14 @@ class Desk(Protocol):
         """Decide at a close, or at a quote that triggered."""
         ...
 
+    def quiet_band(self, state: PortfolioState) -> tuple[float, float]:
+        """Return SPX levels between which nothing happens inside a session that the triggers do not tell."""
+        ...
+
+    def is_crossed_at(self, state: PortfolioState, spx: float) -> bool:
+        """Whether SPX crosses a defence line inside a session, which is to be decided about (S41)."""
+        ...
+
     def answered(self, state: PortfolioState, answer: Answer) -> None:
         """Take an answer to an adjustment."""
         ...

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from alvh.core.announce import Decision, in_order
 from alvh.core.events import Answer
-from alvh.core.hedge import bookkeeping, lot_rules
+from alvh.core.hedge import bookkeeping, defence, lot_rules
 from alvh.core.hedge.book import SmallCaps
 from alvh.core.hedge.bookkeeping import Marks, marks_of
-from alvh.core.hedge.condor_actions import DefenceLine, defence_line
+from alvh.core.hedge.condor_actions import DefenceLine
 from alvh.core.hedge.discipline import Discipline
 from alvh.core.hedge.fills import book_fills
 from alvh.core.hedge.harvest import plan_harvest
@@ -169,14 +169,20 @@ class HedgeDesk:
             self._move_phase(look, state)
         look.marks = marks_of(look.holdings, look.snapshot)
         self._glance(look, state)
+        per_cent = self._draw_lines(look)
         if situation.is_close:
             self._watch(look, state)
+        if defence.is_newly_crossed(hedge, look.lines):
+            look.reasons.append("DEFENCE")
+        state.fired += [code for code in ("CAP", "DEFENCE") if code in look.reasons]
         reasons = in_order(look.reasons)
         proposal = self._propose(look, state, reasons) if reasons else None
         if situation.is_close:
             self._count(look, hedge, proposal)
         hedge["holdings"] = look.holdings.as_plain()
         hedge["tight"] = look.tight or (look.was_tight and proposal is None)
+        edr = self._methodology["edr"]
+        defence.keep_watch(hedge, look.holdings, look.snapshot, per_cent, edr, is_close=situation.is_close)
         return self._decision(look, state, before, proposal)
 
     def _decision(self, look: Look, state: PortfolioState, before: str, proposal: Proposal | None) -> Decision:
@@ -228,7 +234,7 @@ class HedgeDesk:
         look.question = replace(question, inputs=inputs)
         look.worked = work(inputs)
         look.seen = glance(look.worked)
-        look.lines = self._lines(look)
+        self._draw_lines(look)
         look.windows = theta_windows(look.holdings, look.snapshot, situation.book)
         reasons = in_order(look.reasons)
         sizing, changes = self._sized(look, reasons)
@@ -309,7 +315,7 @@ class HedgeDesk:
         )
 
     def _watch(self, look: Look, state: PortfolioState) -> None:
-        """Add the reasons that come from what is held: TIMER_5, ROLL, HARVEST, CAP, DEFENCE."""
+        """Add the reasons that come from what is held at a close: TIMER_5, ROLL, HARVEST, CAP."""
         hedge = state.hedge
         timer = self._methodology["timer"]
         look.windows = theta_windows(look.holdings, look.snapshot, look.situation.book)
@@ -328,28 +334,15 @@ class HedgeDesk:
             if is_over and not hedge.get("over_cap", False):
                 look.reasons.append("CAP")
             hedge["over_cap"] = is_over
-        look.lines = self._lines(look)
-        crossed = [key for key, line in look.lines.items() if line.crossed]
-        if any(key not in hedge.get("crossed", []) for key in crossed):
-            look.reasons.append("DEFENCE")
-        hedge["crossed"] = crossed
-        state.fired += [code for code in ("CAP", "DEFENCE") if code in look.reasons]
 
-    def _lines(self, look: Look) -> dict[str, DefenceLine]:
-        book, edr = look.situation.book, self._methodology["edr"]
-        move = None if book.newest is None else book.realised.expected_move(book.newest)
-        if move is None:
-            return {}
-        spx = look.snapshot.market.spx
-        points = spx * move[1] / 100.0
-        look.fields["edr"] = {"pct": move[1], "points": points}
-        return {
-            held.key: defence_line(
-                held.at(look.snapshot.session), spx, points, tight=look.was_tight, plain=edr["defence"],
-                tightened=edr["defence_tight"],
-            )
-            for held in look.holdings.condors
-        }  # fmt: skip
+    def _draw_lines(self, look: Look) -> float | None:
+        """See where SPX stands to the defence lines; return the expected move, per cent."""
+        per_cent = defence.expected_move(look.situation.book)
+        if per_cent is not None:
+            look.fields["edr"] = {"pct": per_cent, "points": look.snapshot.market.spx * per_cent / 100.0}
+        edr = self._methodology["edr"]
+        look.lines = defence.lines_of(look.holdings, look.snapshot, per_cent, edr, tight=look.was_tight)
+        return per_cent
 
     # What is proposed
 
@@ -426,6 +419,12 @@ class HedgeDesk:
         }
         while len(proposals) > PROPOSALS_KEPT:
             del proposals[next(iter(proposals))]
+
+    def quiet_band(self, state: PortfolioState) -> defence.Band:  # noqa: D102 - told by `Desk`
+        return defence.quiet_band(state.hedge)
+
+    def is_crossed_at(self, state: PortfolioState, spx: float) -> bool:  # noqa: D102 - told by `Desk`
+        return defence.is_crossed_at(state.hedge, spx)
 
     def answered(self, state: PortfolioState, answer: Answer) -> None:
         """Let the legs held follow an adjustment that was executed (`execution: answers`)."""
