@@ -278,7 +278,8 @@ def test_a_close_that_comes_meanwhile_is_evaluated_behind() -> None:
     at = SESSIONS[1][2] - SECOND
     asked = move(made, 1, at, 5200.0)
     assert fetches(asked)
-    made.handle(close_timer(1))
+    for event in (*prices(SESSIONS[1][2], SPX=5200.0), close_timer(1)):
+        made.handle(event)
     assert made.session == SESSIONS[0][0]
     (wake,) = wakes(asked)
     effects = made.handle(fire(wake))
@@ -338,10 +339,8 @@ def played(steps: Iterable[tuple[str, Any]]) -> list[Event]:
     for kind, price in steps:
         now += SECOND
         open_requests = fetches(made.pending())
-        if kind == "quote":
-            tell(quote("SPX", now, price))
-        elif kind == "vix":
-            tell(quote("VIX", now, price / 300.0))
+        if kind in ("quote", "vix"):
+            tell(quote("SPX", now, price) if kind == "quote" else quote("VIX", now, price / 300.0))
         elif kind == "curve":
             tell(curve(session, now))
         elif kind in ("answer", "empty") and open_requests:
@@ -354,6 +353,8 @@ def played(steps: Iterable[tuple[str, Any]]) -> list[Event]:
                 now = max(now, wake.due)
                 tell(fire(wake))
         elif kind == "close" and session < 4:
+            for event in prices(SESSIONS[session][2], SPX=price):
+                tell(event)
             now = max(now, close_timer(session).ts_recv)
             tell(replace(close_timer(session), ts_recv=now))
             session += 1
