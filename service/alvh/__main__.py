@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -58,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     config.add_argument("--config", type=Path, metavar="FILE", help="configuration; default: the simulated demo")
     _add_engine(commands, config, speech)
     _add_instance(commands, config)
+    _add_gateway_sim(commands, speech)
     _add_formats(commands, speech)
     return made
 
@@ -130,6 +132,27 @@ def _add_formats(commands: _Commands, speech: argparse.ArgumentParser) -> None:
     command = commands.add_parser("completion", parents=[speech], help="print a shell's completion script")
     command.add_argument("shell", choices=("bash", "zsh", "fish"))
     command.set_defaults(run=_completion)
+
+
+def _add_gateway_sim(commands: _Commands, speech: argparse.ArgumentParser) -> None:
+    """A gateway for whoever has no account."""
+    command = commands.add_parser(
+        "gateway-sim", parents=[speech], help="an IB Gateway without an account, for trying feed: {kind: ib}"
+    )
+    command.add_argument("--tape", type=Path, metavar="FOLDER", help="what it sells; default: the simulator")
+    command.add_argument("--begin", type=_date, metavar="DATE", help="first date of the tape sent as now")
+    command.add_argument("--port", type=int, default=4002, metavar="N", help="default: 4002; 0: any that is free")
+    command.add_argument("--speed", type=float, default=60.0, metavar="X", help="market seconds a second; default: 60")
+    command.add_argument("--seed", type=int, default=7, metavar="N", help="of the simulator")
+    command.add_argument("--holding", action="append", default=[], metavar="NAME=SHARES", help="in the account")
+    command.set_defaults(run=_gateway_sim)
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected YYYY-MM-DD, got {text!r}") from None
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -237,6 +260,16 @@ def _record(options: argparse.Namespace) -> int:
     from alvh.settings import load  # noqa: PLC0415 - loads pydantic-settings
 
     return record(load(options.config), options.out, start=options.start, once=options.once)
+
+
+def _gateway_sim(options: argparse.Namespace) -> int:
+    from alvh.app.gateway_sim import Wanted, gateway_sim  # noqa: PLC0415 - loads the feeds
+
+    wanted = Wanted(
+        port=options.port, tape=options.tape, begin=options.begin, speed=options.speed, seed=options.seed,
+        holdings=tuple(options.holding),
+    )  # fmt: skip
+    return gateway_sim(wanted)
 
 
 def _schema(options: argparse.Namespace) -> int:

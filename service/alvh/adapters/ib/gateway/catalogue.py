@@ -61,11 +61,16 @@ def options(
     base = first_con_id or _FIRST_OPTION
     grid = [(expiry, strike, right) for expiry in expiries for strike in strikes for right in "CP"]
     return tuple(
-        Listing(
-            con_id=base + n, name=f"{trading_class} {expiry} {strike:g} {right}", symbol=underlying.symbol,
-            sec_type="OPT", exchange="SMART", expiry=expiry.strftime("%Y%m%d"), strike=float(strike), right=right,
-            multiplier="100", trading_class=trading_class, under_con_id=underlying.con_id,
-            local_symbol=f"{trading_class:<6}{expiry:%y%m%d}{right}{round(strike * 1000):08d}",
-        )
+        option(underlying, trading_class, expiry, strike, right, base + n)
         for n, (expiry, strike, right) in enumerate(grid)
+    )
+
+
+def option(underlying: Listing, trading_class: str, expiry: date, strike: float, right: str, con_id: int) -> Listing:
+    """Return one option."""
+    return Listing(
+        con_id=con_id, name=f"{trading_class} {expiry} {strike:g} {right}", symbol=underlying.symbol,
+        sec_type="OPT", exchange="SMART", expiry=expiry.strftime("%Y%m%d"), strike=float(strike), right=right,
+        multiplier="100", trading_class=trading_class, under_con_id=underlying.con_id,
+        local_symbol=f"{trading_class:<6}{expiry:%y%m%d}{right}{round(strike * 1000):08d}",
     )  # fmt: skip

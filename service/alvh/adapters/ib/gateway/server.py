@@ -12,12 +12,13 @@ from alvh.adapters.ib.gateway import wire
 from alvh.adapters.ib.gateway.client import Link
 from alvh.adapters.ib.gateway.faults import Faults, HistoryFault
 from alvh.adapters.ib.gateway.market import Bar, Holding, Listing, Price, PriceSource
-from alvh.adapters.ib.gateway.requests import HistoryRequest, Received, history_request, matches
+from alvh.adapters.ib.gateway.requests import ORDER_MESSAGES, HistoryRequest, Received, history_request, matches
 
 # What is kept of the requests received: a day of a busy client; the oldest go first.
 RECORDED_LIMIT: Final = 200_000
 NEW_YORK: Final = ZoneInfo("America/New_York")
 _DELAYED: Final = frozenset({3, 4})
+_READ_ONLY: Final = "Error validating request: this gateway is read-only and takes no order"
 
 
 class Gateway:
@@ -41,6 +42,7 @@ class Gateway:
         """Take the price source; nothing is opened before `start`."""
         self.faults = Faults()
         self.received: deque[Received] = deque(maxlen=RECORDED_LIMIT)
+        self._orders: deque[Received] = deque(maxlen=RECORDED_LIMIT)
         self.connections = 0
         self.port = 0
         self.accounts = tuple(accounts)
@@ -53,6 +55,11 @@ class Gateway:
         self._server: asyncio.Server | None = None
         self._price_task: asyncio.Task[None] | None = None
         self._is_linked = True
+
+    @property
+    def orders(self) -> tuple[Received, ...]:
+        """Every message received that places, changes, cancels, exercises or asks for an order; each was refused."""
+        return tuple(self._orders)
 
     @property
     def clients(self) -> frozenset[Link]:
@@ -161,9 +168,12 @@ class Gateway:
             await client.greeting()
             client.send(wire.hello(datetime.fromtimestamp(self._now() / 1e9, UTC).strftime("%Y%m%d %H:%M:%S UTC")))
             async for fields in client.frames():
-                self._record(client, fields)
-                if not self._answer(client, fields):
-                    break
+                try:
+                    self._record(client, fields)
+                    if not self._answer(client, fields):
+                        break
+                except (ValueError, IndexError) as malformed:
+                    client.send(wire.error(-1, 320, f"Error reading request: {malformed}"))
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -178,9 +188,10 @@ class Gateway:
         client.close()
 
     def _record(self, client: Link, fields: tuple[str, ...]) -> None:
-        self.received.append(
-            Received(at=self._now(), client_id=client.client_id, message=int(fields[0]), fields=fields)
-        )
+        received = Received(at=self._now(), client_id=client.client_id, message=int(fields[0]), fields=fields)
+        self.received.append(received)
+        if received.message in ORDER_MESSAGES:
+            self._orders.append(received)
 
     def _answer(self, client: Link, fields: tuple[str, ...]) -> bool:
         """Answer one message; False ends the connection."""
@@ -203,6 +214,10 @@ class Gateway:
                 self._send_option_parameters(client, fields)
             case 62:
                 client.send(wire.account_summary_end(int(fields[2])))
+            case 3 | 4 | 21 as message:
+                client.send(wire.error(int(fields[1 if message == 3 else 2]), 321, _READ_ONLY))
+            case message if message in ORDER_MESSAGES:
+                client.send(wire.error(-1, 321, _READ_ONLY))
             case _:
                 pass
         return True

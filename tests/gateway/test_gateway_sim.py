@@ -1,0 +1,194 @@
+"""`alvh gateway-sim` as a person uses it: the real adapter becomes live on it over TCP; clean ends."""
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+
+import pytest
+from ib_async import IB, LimitOrder, StartupFetchNONE, Stock
+
+from alvh.__main__ import main
+from alvh.adapters.ib.feed import IbFeed
+from alvh.adapters.ib.feed_settings import IbFeedSettings
+from alvh.app.clock import WallClock
+from alvh.app.sources import calendar
+from alvh.core.effects import FetchChain
+from alvh.core.events import AccountPositions, DailyBar, Event, FuturesCurve, OptionChain, Quote
+from alvh.core.sessions import SessionCalendar, et_date
+from alvh.settings import CalendarSettings
+from servers import free_port
+from system.instance import SERVICE
+from tapes import daily_rows, weekday_calendar, write_tape
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(SERVICE)}
+
+
+@contextlib.contextmanager
+def simulated(*arguments: str) -> Iterator[tuple[int, list[str]]]:
+    """Run the command; yield its port and what it has printed; interrupt it and expect a clean end."""
+    command = [sys.executable, "-m", "alvh", "gateway-sim", "--port", "0", *arguments]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        lines: list[str] = []
+        try:
+            for line in running.stdout:
+                lines.append(line)
+                if "Ctrl-C" in line:
+                    break
+            found = re.search(r"listening on 127\.0\.0\.1:(\d+)", "".join(lines))
+            assert found, running.stderr.read()
+            yield int(found[1]), lines
+            running.send_signal(signal.SIGINT)
+            lines.extend(running.stdout)
+            assert running.wait(30) == 0
+            assert running.stderr.read() == ""
+        finally:
+            running.kill()
+
+
+def open_now() -> SessionCalendar:
+    """The exchange's sessions, with one around the clock today (and tomorrow: a test may run over midnight)."""
+    today = et_date(time.time_ns())
+    hours = dict.fromkeys((today, today + timedelta(days=1)), "00:00-23:59")
+    return SessionCalendar(calendar(CalendarSettings(hours=hours), today - timedelta(days=800), today).sessions)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something, generously: the machine may be busy."""
+    async with asyncio.timeout(90):
+        while not condition():  # noqa: ASYNC110 - what is waited for comes from another program
+            await asyncio.sleep(0.1)
+
+
+async def live_on(port: int, *names: str, settings: IbFeedSettings, chain: bool = False) -> list[Event]:
+    """Run the adapter until it is ready and every named instrument has live quotes; return what it told."""
+    sessions = open_now()
+    feed = IbFeed(settings, clock=WallClock(), calendar=lambda: sessions)
+    events: list[Event] = []
+    source = feed.events(None)
+
+    async def read() -> None:
+        async for sourced in source:
+            events.append(sourced.event)  # noqa: PERF401 - read while it grows
+
+    reading = asyncio.create_task(read())
+
+    def are_live() -> bool:
+        live = {event.instrument_id for event in events if isinstance(event, Quote) and event.is_live}
+        return reading.done() or (not feed.waiting_for() and live >= set(names))
+
+    try:
+        await until(are_live)
+        assert not reading.done(), reading.result()
+        if chain:
+            await feed.perform(FetchChain(request_id="c", underlying="VIX"))
+            await until(lambda: any(isinstance(event, OptionChain) for event in events))
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        await source.aclose()
+    return events
+
+
+def test_the_adapter_becomes_live_on_the_simulator_with_history_curve_positions_and_chain() -> None:
+    with simulated("--holding", "IWM=448", "--speed", "600") as (port, lines):
+        settings = IbFeedSettings(port=port, wants_positions=True)
+        events = asyncio.run(live_on(port, "SPX", "RUT", "VIX", "IWM", "VVIX", settings=settings, chain=True))
+        time.sleep(1.5)  # it looks once a second who is there
+    bars = [event for event in events if isinstance(event, DailyBar)]
+    assert len({bar.session for bar in bars if bar.instrument_id == "SPX"}) >= 300
+    newest = max(bar.session for bar in bars)
+    assert newest < et_date(time.time_ns()) + timedelta(days=1)
+    last = next(bar.close for bar in reversed(bars) if bar.instrument_id == "SPX")
+    quotes = [event for event in events if isinstance(event, Quote) and event.is_live and event.instrument_id == "SPX"]
+    assert quotes[0].last_price == pytest.approx(last, rel=0.15), "now goes on where the history ends"
+    curves = [event for event in events if isinstance(event, FuturesCurve) and event.symbol == "VX"]
+    assert len([curve for curve in curves if curve.nodes[0][2] is None]) > 200, "the curve has a history"
+    assert len(curves[-1].nodes) == 8
+    (positions,) = [event for event in events if isinstance(event, AccountPositions)]
+    assert [(row[0]["symbol"], row[1]) for row in positions.positions] == [("IWM", 448.0)]
+    (chain,) = [event for event in events if isinstance(event, OptionChain)]
+    expiries = {row[0] for row in chain.rows}
+    assert expiries & {node[0] for node in curves[-1].nodes}, "VIX options expire with the futures"
+    text = "".join(lines)
+    assert "client 17, " in text
+    assert "0 order messages" in text
+
+
+DAYS = weekday_calendar(date(2021, 6, 21), date(2021, 9, 3), date(2021, 7, 5))
+CLOSES = [3000.0 + n for n in range(len(DAYS))]
+
+
+@pytest.fixture(scope="module")
+def tape(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A summer of three instruments."""
+    folder = write_tape(
+        tmp_path_factory.mktemp("tape"),
+        {
+            "SPX.csv": daily_rows(DAYS, CLOSES), "IWM.csv": daily_rows(DAYS, [price / 20 for price in CLOSES]),
+            "VIX.csv": daily_rows(DAYS, [20.0 + n % 3 for n in range(len(DAYS))]),
+        },
+    )  # fmt: skip
+    return str(folder)
+
+
+def test_the_adapter_becomes_live_on_a_tape_from_a_date_on(tape: str) -> None:
+    with simulated("--tape", tape, "--begin", "2021-08-16") as (port, _):
+        settings = IbFeedSettings(port=port, small_cap_patience_s=1.0, history_patience_s=1.0)
+        events = asyncio.run(live_on(port, "SPX", "IWM", "VIX", settings=settings))
+    told = [event.close for event in events if isinstance(event, DailyBar) and event.instrument_id == "SPX"]
+    before = len(DAYS.sessions_between(DAYS.first, date(2021, 8, 15)))
+    assert told[-30:] == CLOSES[:before][: len(told)][-30:]
+    assert len(told) >= before - 1, "the daemon may know a session less that has closed"
+    quote = next(event for event in events if isinstance(event, Quote) and event.is_live)
+    assert quote.last_price is not None
+
+
+def test_orders_are_refused_and_counted(tape: str) -> None:
+    async def order(port: int) -> list[int]:
+        ib, codes = IB(), []
+        ib.errorEvent += lambda _req, code, _text, _contract: codes.append(code)
+        await ib.connectAsync("127.0.0.1", port, 5, readonly=True, fetchFields=StartupFetchNONE)
+        ib.placeOrder(Stock("IWM", "SMART", "USD"), LimitOrder("BUY", 1, 1.0))
+        ib.client.reqGlobalCancel()  # type: ignore[no-untyped-call]  # the library has no types here
+        await until(lambda: codes.count(321) > 1)
+        ib.disconnect()
+        return codes
+
+    with simulated("--tape", tape) as (port, lines):
+        asyncio.run(order(port))
+    assert re.search(r"[2-9]\d* order messages \(each refused\)", lines[-1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--tape", "/nonesuch"], 2, "/nonesuch"),
+        (["--speed", "0"], 2, "--speed"),
+        (["--begin", "2020-01-01"], 2, "--begin"),
+        (["--begin", "yesterday"], 2, "YYYY-MM-DD"),
+        (["--port", "70000"], 2, "--port"),
+        (["--holding", "SPX=1"], 2, "--holding"),
+        (["--tape", "tape", "--port", "taken"], 1, "is taken by another program"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    tape: str, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, words: str
+) -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
+        given = [{"taken": str(port), "tape": tape}.get(argument, argument) for argument in arguments]
+        with contextlib.suppress(SystemExit):  # argparse's own way to say 2
+            assert main(["gateway-sim", *given]) == code
+    assert words in capsys.readouterr().err.splitlines()[-1]
