@@ -13,23 +13,24 @@ def level(quote: Quote) -> float:
 
 
 class _Window:
-    """The interval of one instrument: what has gone out, and what is kept as (arrival, quote)."""
+    """The interval of one instrument: what has gone out, and what is kept as (arrival, quote), with its extremes."""
 
-    __slots__ = ("highest", "is_live", "last", "lowest", "opened_at", "out")
+    __slots__ = ("_high", "_low", "highest", "is_live", "last", "lowest", "opened_at", "out")
 
     def __init__(self, arrival: int, quote: Quote) -> None:
         self.opened_at = quote.ts_recv
         self.is_live = quote.is_live
         self.lowest = self.highest = self.last = (arrival, quote)
+        self._low = self._high = level(quote)
         self.out: set[int] = set()
 
     def add(self, arrival: int, quote: Quote) -> None:
         at = level(quote)
-        if at < level(self.lowest[1]):
-            self.lowest = (arrival, quote)
-        if at > level(self.highest[1]):
-            self.highest = (arrival, quote)
         self.last = (arrival, quote)
+        if at < self._low:
+            self.lowest, self._low = self.last, at
+        elif at > self._high:
+            self.highest, self._high = self.last, at
 
 
 class Conflator:

@@ -15,14 +15,15 @@ from ib_async import IB, Contract, RequestError, StartupFetchNONE, Ticker
 
 from alvh.adapters.ib.codes import Meaning, code_of
 from alvh.adapters.ib.feed_settings import IbFeedSettings
+from alvh.adapters.ib.frames import FramedConnection
 from alvh.errors import OutageError
 from alvh.shell.ports import Clock
 
 ID_IN_USE: Final = 326
 # A gateway that says more about its connection than this before we listen has gone mad.
 HAPPENINGS_LIMIT: Final = 1000
-# The library copies what is left of a read once per message, so reads are kept short: 16 kB are some 400 ticks.
-READ_SIZE: Final = 16 * 1024
+# An answer that is longer in coming than this many probes is none: a history arrives within a second or two.
+_UNFINISHED_PROBES: Final = 3
 # The broker's limit is 50 messages a second; the library's own default, named here because it is relied upon.
 MESSAGES_PER_SECOND: Final = 45
 
@@ -103,6 +104,8 @@ class Link:
         self.ib = IB()
         self.ib.RaiseRequestErrors = True
         self.ib.client.MaxRequests = MESSAGES_PER_SECOND
+        self._connection = FramedConnection(self.ib.client.conn, self._on_garbled)
+        self.ib.client.conn = self._connection
         self.ib.errorEvent.clear()
         self.ib.errorEvent += self._on_error
         self.ib.client.apiError += self._on_api_error
@@ -149,9 +152,6 @@ class Link:
                 link.close()
         link.ib.client.updateReqId(first_request_id)  # type: ignore[no-untyped-call]  # the library has no types here
         link.next_request_id = first_request_id
-        transport = link.ib.client.conn.transport
-        if transport is not None and hasattr(transport, "max_size"):  # asyncio's own have it, uvloop's do not
-            transport.max_size = READ_SIZE
         link.ib.reqMarketDataType(1)
         return link
 
@@ -215,22 +215,35 @@ class Link:
             self.ib.cancelMktData(contract)
 
     async def probe(self) -> None:
-        """Ask for the time now and then until nothing comes back: neither the answer nor any other byte."""
+        """Ask for the time now and then until nothing comes back: neither the answer nor any other whole message."""
+        unfinished = 0
         while True:
             await self._clock.sleep(self._settings.probe_interval_s)
             if not self.ib.client.isReady():
                 return
-            before = self.ib.client.connectionStats().numBytesRecv
+            bytes_before, messages_before = self._heard()
             try:
                 async with asyncio.timeout(self._settings.probe_timeout_s):
                     theirs = await self.ib.reqCurrentTimeAsync()
                 self.clock_skew_s = theirs.timestamp() - self._clock.now() / 1e9
+                unfinished = 0
             except TimeoutError:
-                if self.ib.client.isReady() and self.ib.client.connectionStats().numBytesRecv == before:
+                if not self.ib.client.isReady():
+                    return
+                bytes_now, messages_now = self._heard()
+                unfinished = unfinished + 1 if messages_now == messages_before else 0
+                if unfinished and bytes_now == bytes_before:
                     self.happen(What.SILENT, "the connection is half-open: no byte came back")
+                    return
+                if unfinished >= _UNFINISHED_PROBES:
+                    self.happen(What.SILENT, "the connection brings bytes and no whole message")
                     return
             except ConnectionError:
                 return
+
+    def _heard(self) -> tuple[int, int]:
+        """Return how many bytes and how many whole messages have come."""
+        return self._connection.bytes_received, self.ib.client.connectionStats().numMsgRecv
 
     def happen(self, what: What, line: str) -> None:
         """Queue what has happened to the connection as a whole."""
@@ -254,6 +267,11 @@ class Link:
         # The library says here too what `connectAsync` raises; what it does not raise is news.
         if not self._refused.done() and not text.startswith("API connection failed"):
             self._refused.set_result(text)
+
+    def _on_garbled(self, line: str) -> None:
+        if not self._refused.done():
+            self._refused.set_result(line)
+        self.happen(What.CLOSED, line)
 
     def _on_closed(self) -> None:
         self.happen(What.CLOSED, "the gateway closed the connection")
@@ -287,37 +305,41 @@ async def stop(*tasks: asyncio.Future[Any]) -> None:
 class DecoderWatch(logging.Handler):
     """Counts what the client library could not decode: it logs such messages and drops them.
 
-    While it is in force the library's records go to it alone, so that no traceback of theirs reaches a user.
+    While it is in force the records of the library, and of the one its events come from, go to it alone, so that no
+    traceback of theirs reaches a user.
 
     Args:
         on_failure: called once per message lost.
     """
 
-    LOGGERS: Final = ("ib_async.Decoder", "ib_async.wrapper")
+    LIBRARIES: Final = ("ib_async", "eventkit")
+    _DECODERS: Final = ("ib_async.Decoder", "eventkit.event")
+    _STORE: Final = "ib_async.wrapper"
 
     def __init__(self, on_failure: Callable[[], None]) -> None:
         """Prepare; nothing is counted before `__enter__`."""
         super().__init__(logging.ERROR)
         self._on_failure = on_failure
-        self._library = logging.getLogger("ib_async")
-        self._propagated = self._library.propagate
+        self._libraries = [logging.getLogger(name) for name in self.LIBRARIES]
+        self._propagated = [library.propagate for library in self._libraries]
 
     def emit(self, record: logging.LogRecord) -> None:
         """Count a record of the decoder, or of a malformed value found behind it."""
-        is_lost = record.name == self.LOGGERS[0] or (
-            record.name == self.LOGGERS[1] and "malformed" in record.getMessage()
-        )
-        if is_lost:
+        text = record.getMessage()
+        is_said = text.startswith(("Error ", "Warning "))  # what the gateway says of a request, whatever its words
+        if record.name in self._DECODERS or (record.name == self._STORE and "malformed" in text and not is_said):
             self._on_failure()
 
     def __enter__(self) -> Self:
         """Listen."""
-        self._propagated = self._library.propagate
-        self._library.addHandler(self)
-        self._library.propagate = False
+        self._propagated = [library.propagate for library in self._libraries]
+        for library in self._libraries:
+            library.addHandler(self)
+            library.propagate = False
         return self
 
     def __exit__(self, *_: object) -> None:
         """Stop listening."""
-        self._library.removeHandler(self)
-        self._library.propagate = self._propagated
+        for library, propagated in zip(self._libraries, self._propagated, strict=True):
+            library.removeHandler(self)
+            library.propagate = propagated

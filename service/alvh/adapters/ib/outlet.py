@@ -45,8 +45,11 @@ class Outlet:
 
     def offer(self, quote: Quote) -> None:
         """Take a quote."""
-        self._append(self._conflator.add(quote, may_pass=not self.is_full))
-        self._kept_back.set()
+        passed = self._conflator.add(quote, may_pass=len(self._queue) < self._limit)
+        if passed:
+            self._append(passed)
+        if not self._kept_back.is_set():
+            self._kept_back.set()
 
     def tell(self, event: Event) -> None:
         """Take an event that is not conflated; every quote received before it goes out before it."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from math import isfinite
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from alvh.adapters.ib.feed_settings import Kind
 from alvh.core.events import Quote
@@ -60,9 +60,8 @@ class Reading:
     session: date | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Book:
-    """What is quoted of an instrument now; None is what is not quoted."""
+class Book(NamedTuple):
+    """What is quoted of an instrument now; None is what is not quoted. A tuple, as one is made for every tick."""
 
     last: float | None = None
     bid: float | None = None
@@ -161,10 +160,8 @@ class TickReader:
         kind, price, size = tick.tickType, price_of(tick.price), known(tick.size)
         if kind in _LAST:
             if price is not None:
-                self.book = Book(
-                    last=price, bid=self.book.bid, ask=self.book.ask,
-                    bid_size=self.book.bid_size, ask_size=self.book.ask_size,
-                )  # fmt: skip
+                _, bid, ask, bid_size, ask_size = self.book
+                self.book = Book(price, bid, ask, bid_size, ask_size)
             return price is not None
         if kind in _BID or (kind in _BID_SIZE and not tick.size):
             self._set_bid(price if kind in _BID else None, size)
