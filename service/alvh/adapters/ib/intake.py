@@ -311,7 +311,12 @@ class Intake:
             return
         now = self._clock.now()
         for account in self.settings.accounts or self.link.ib.managedAccounts()[:1]:
-            self.outlet.tell(positions_event(account, self.link.ib.positions(account), now))
+            positions = positions_event(account, self.link.ib.positions(account), now)
+            if positions is None:
+                line = f"account {account}: a position cannot be read, all stand as told last"
+                self._observer.on_state(self.state.state, line)
+            else:
+                self.outlet.tell(positions)
 
     def reject(self, name: str, reason: str) -> None:
         """Say that something was left out."""

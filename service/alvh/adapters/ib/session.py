@@ -21,6 +21,7 @@ from alvh.shell.ports import Clock
 _SYNC_AGAIN_S: Final = 5.0
 _LONGEST_SYNC_AGAIN_S: Final = 60.0
 _KEEP_UP_S: Final = 60.0
+_LAST_PORT: Final = 65_535
 # What could not be resolved is tried again so often while the rest runs (of `_KEEP_UP_S`).
 _RESOLVE_AGAIN_TURNS: Final = 5
 # How often a broker that was lost and says nothing is asked whether it is back.
@@ -253,4 +254,4 @@ def _session_of(event: Event | None) -> date | None:
 def _port_of(line: str) -> int | None:
     """Return the port that a 1300 names at its end, if it does."""
     named = re.search(r"(\d{2,5})\D*$", line)
-    return int(named[1]) if named else None
+    return int(named[1]) if named and int(named[1]) <= _LAST_PORT else None
