@@ -9,21 +9,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from ib_async import IB, LimitOrder, StartupFetchNONE, Stock
 
 from alvh.__main__ import main
-from alvh.adapters.ib.feed import IbFeed
 from alvh.adapters.ib.feed_settings import IbFeedSettings
-from alvh.app.clock import WallClock
-from alvh.app.sources import calendar
 from alvh.core.effects import FetchChain
 from alvh.core.events import AccountPositions, DailyBar, Event, FuturesCurve, OptionChain, Quote
-from alvh.core.sessions import SessionCalendar, et_date
-from alvh.settings import CalendarSettings
+from alvh.core.sessions import et_date
+from gateway.now import PATIENCE_S, reading
 from servers import free_port
 from system.instance import SERVICE
 from tapes import daily_rows, weekday_calendar, write_tape
@@ -57,54 +55,19 @@ def simulated(*arguments: str) -> Iterator[tuple[int, list[str]]]:
             running.kill()
 
 
-def open_now() -> SessionCalendar:
-    """The exchange's sessions, with one around the clock today (and tomorrow: a test may run over midnight)."""
-    today = et_date(time.time_ns())
-    hours = dict.fromkeys((today, today + timedelta(days=1)), "00:00-23:59")
-    return SessionCalendar(calendar(CalendarSettings(hours=hours), today - timedelta(days=800), today).sessions)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something, generously: the machine may be busy."""
-    async with asyncio.timeout(90):
-        while not condition():  # noqa: ASYNC110 - what is waited for comes from another program
-            await asyncio.sleep(0.1)
-
-
-async def live_on(port: int, *names: str, settings: IbFeedSettings, chain: bool = False) -> list[Event]:
-    """Run the adapter until it is ready and every named instrument has live quotes; return what it told."""
-    sessions = open_now()
-    feed = IbFeed(settings, clock=WallClock(), calendar=lambda: sessions)
-    events: list[Event] = []
-    source = feed.events(None)
-
-    async def read() -> None:
-        async for sourced in source:
-            events.append(sourced.event)  # noqa: PERF401 - read while it grows
-
-    reading = asyncio.create_task(read())
-
-    def are_live() -> bool:
-        live = {event.instrument_id for event in events if isinstance(event, Quote) and event.is_live}
-        return reading.done() or (not feed.waiting_for() and live >= set(names))
-
-    try:
-        await until(are_live)
-        assert not reading.done(), reading.result()
-        if chain:
-            await feed.perform(FetchChain(request_id="c", underlying="VIX"))
-            await until(lambda: any(isinstance(event, OptionChain) for event in events))
-    finally:
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
-        await source.aclose()
-    return events
+async def told_on(port: int, *names: str, has_chain: bool = False, **more: Any) -> list[Event]:  # noqa: ANN401 - fields
+    """Run the adapter until it is ready and every named instrument is live; return what it told."""
+    async with reading(IbFeedSettings(port=port, **more)) as run:
+        await run.until_live(*names)
+        if has_chain:
+            await run.feed.perform(FetchChain(request_id="c", underlying="VIX"))
+            await run.until(lambda: any(isinstance(event, OptionChain) for event in run.events))
+        return run.events
 
 
 def test_the_adapter_becomes_live_on_the_simulator_with_history_curve_positions_and_chain() -> None:
     with simulated("--holding", "IWM=448", "--speed", "600") as (port, lines):
-        settings = IbFeedSettings(port=port, wants_positions=True)
-        events = asyncio.run(live_on(port, "SPX", "RUT", "VIX", "IWM", "VVIX", settings=settings, chain=True))
+        events = asyncio.run(told_on(port, "SPX", "RUT", "VIX", "VVIX", has_chain=True, wants_positions=True))
         time.sleep(1.5)  # it looks once a second who is there
     bars = [event for event in events if isinstance(event, DailyBar)]
     assert len({bar.session for bar in bars if bar.instrument_id == "SPX"}) >= 300
@@ -145,8 +108,7 @@ def tape(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_the_adapter_becomes_live_on_a_tape_from_a_date_on(tape: str) -> None:
     with simulated("--tape", tape, "--begin", "2021-08-16") as (port, _):
-        settings = IbFeedSettings(port=port, small_cap_patience_s=1.0, history_patience_s=1.0)
-        events = asyncio.run(live_on(port, "SPX", "IWM", "VIX", settings=settings))
+        events = asyncio.run(told_on(port, "SPX", "IWM", "VIX", small_cap_patience_s=1.0))
     told = [event.close for event in events if isinstance(event, DailyBar) and event.instrument_id == "SPX"]
     before = len(DAYS.sessions_between(DAYS.first, date(2021, 8, 15)))
     assert told[-30:] == CLOSES[:before][: len(told)][-30:]
@@ -162,7 +124,9 @@ def test_orders_are_refused_and_counted(tape: str) -> None:
         await ib.connectAsync("127.0.0.1", port, 5, readonly=True, fetchFields=StartupFetchNONE)
         ib.placeOrder(Stock("IWM", "SMART", "USD"), LimitOrder("BUY", 1, 1.0))
         ib.client.reqGlobalCancel()  # type: ignore[no-untyped-call]  # the library has no types here
-        await until(lambda: codes.count(321) > 1)
+        async with asyncio.timeout(PATIENCE_S):
+            while codes.count(321) < 2:  # noqa: ASYNC110 - what is waited for comes from another program
+                await asyncio.sleep(0.05)
         ib.disconnect()
         return codes
 
