@@ -269,7 +269,7 @@ def _gateway_sim(options: argparse.Namespace) -> int:
         port=options.port, tape=options.tape, begin=options.begin, speed=options.speed, seed=options.seed,
         holdings=tuple(options.holding),
     )  # fmt: skip
-    return gateway_sim(wanted)
+    return gateway_sim(wanted, as_json=options.json)
 
 
 def _schema(options: argparse.Namespace) -> int:

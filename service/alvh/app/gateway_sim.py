@@ -1,6 +1,7 @@
 """`alvh gateway-sim`: an IB Gateway without an account, fed by a tape or the simulator, for trying the real adapter."""
 
 import asyncio
+import json
 import signal
 import sys
 import time
@@ -56,7 +57,7 @@ class Wanted:
     holdings: tuple[str, ...] = ()
 
 
-def gateway_sim(wanted: Wanted, *, say: Callable[[str], None] | None = None) -> int:
+def gateway_sim(wanted: Wanted, *, as_json: bool = False) -> int:
     """Serve until interrupted; return the exit code.
 
     Raises:
@@ -69,13 +70,17 @@ def gateway_sim(wanted: Wanted, *, say: Callable[[str], None] | None = None) -> 
         )
     if not 0 <= wanted.port <= 65_535:
         raise InputError(f"--port: expected 0 (any) to 65535, got {wanted.port}")
-    asyncio.run(_serve(wanted, say or _print))
+    asyncio.run(_serve(wanted, _print_json if as_json else _print))
     return 0
 
 
 def _print(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
+
+
+def _print_json(line: str) -> None:
+    _print(json.dumps({"said": line.strip()}))
 
 
 async def _serve(wanted: Wanted, say: Callable[[str], None]) -> None:
