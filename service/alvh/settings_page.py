@@ -24,6 +24,24 @@ def configuration_page() -> str:
     return "\n".join([_HEAD, *(line for name, part in sections for line in _section(name, part))])
 
 
+def defaults_table() -> str:
+    """Return every number of the methodology with default and provenance, Markdown; docs/methodology.md ends in it."""
+    parts = Settings.model_json_schema()["$defs"]
+    lines = ["| number | default | what it is | provenance |", "|---|---|---|---|"]
+    for group, facts in parts["Methodology"]["properties"].items():
+        part = parts.get(facts.get("$ref", "").rpartition("/")[2], {})
+        values = facts.get("default") if isinstance(facts.get("default"), dict) else {}
+        for name, its in part.get("properties", {}).items():
+            default = json.dumps(values.get(name, its.get("default")))
+            lines.append(
+                f"| `{group}.{name}` | {default} | {its.get('description', '')} | {its.get('provenance', '')} |"
+            )
+        if not part and facts.get("provenance"):
+            default = json.dumps(facts.get("default"))
+            lines.append(f"| `{group}` | {default} | {facts.get('description', '')} | {facts['provenance']} |")
+    return "\n".join(lines) + "\n"
+
+
 def _section(name: str, part: dict[str, Any]) -> Iterator[str]:
     yield f"## {name or 'The whole file'}\n"
     if part.get("description"):

@@ -40,7 +40,10 @@ def test_the_configuration_is_valid(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["check", str(file)]) == 0, capsys.readouterr().err
 
 
-@pytest.mark.parametrize("file", [ROOT / "README.md", ROOT / "CHANGELOG.md", *DECISIONS], ids=lambda file: file.name)
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")), *DECISIONS]
+
+
+@pytest.mark.parametrize("file", PAGES, ids=lambda file: file.name)
 def test_links_lead_somewhere(file: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", file.read_text(encoding="utf-8")):
         assert (file.parent / target).exists(), target
