@@ -27,6 +27,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from alvh.errors import InputError
+from alvh.settings_book import CondorProgram, Condors, Fees, HeldLegs, Rates, SmallCap
 from alvh.settings_methodology import Knobs, Methodology
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -180,62 +181,6 @@ class CalendarSettings(Knobs):
     releases: list[Path] = Field(default=[], description="CSV or ICS files of CPI, PPI and FOMC dates")
 
 
-class Condor(Knobs):
-    """One iron condor held; strikes and credit in points."""
-
-    expiry: date
-    quantity: int = Field(gt=0, description="condors")
-    credit: float = Field(gt=0, description="received per condor, points")
-    short_put: float = Field(gt=0)
-    long_put: float = Field(gt=0)
-    short_call: float = Field(gt=0)
-    long_call: float = Field(gt=0)
-    trading_class: Literal["SPXW", "SPX"] = Field(default="SPXW", description="SPXW PM-settled, SPX AM-settled")
-
-    @model_validator(mode="after")
-    def _defined_risk(self) -> Self:
-        if not self.long_put < self.short_put < self.short_call < self.long_call:
-            raise ValueError("expected long_put < short_put < short_call < long_call")
-        return self
-
-
-class CondorProgram(Knobs):
-    """Condors opened by rule (the geometry of Cboe's CNDR)."""
-
-    dte: int = Field(default=35, ge=1, le=365, description="calendar days to expiry at the opening")
-    short_delta: float = Field(default=0.20, gt=0, lt=0.5)
-    long_delta: float = Field(default=0.05, gt=0, lt=0.5)
-    quantity: int = Field(default=4, ge=1)
-    roll: Literal["expiry"] = "expiry"
-    trading_class: Literal["SPXW", "SPX"] = "SPXW"
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.long_delta >= self.short_delta:
-            raise ValueError("expected long_delta < short_delta")
-        return self
-
-
-class SmallCap(Knobs):
-    """Small caps held beside the condors."""
-
-    symbol: Literal["IWM", "RUT"] = "IWM"
-    shares: float = Field(gt=0, description="shares (RUT: units of one dollar per point)")
-
-
-class HeldLeg(Knobs):
-    """A hedge leg that is already held; negative quantity is short (FIN)."""
-
-    leg: Literal["L1", "L1b", "L2", "L3a", "L3b", "FIN"]
-    quantity: int
-    expiry: date
-    strike: float | None = Field(default=None, description="long strike of calls and spreads, points")
-    short_strike: float | None = Field(default=None, description="short strike of a spread, points")
-    short_expiry: date | None = Field(default=None, description="second month of a futures calendar")
-    entry_price: float | None = Field(default=None, description="paid per contract, points")
-    opened: date | None = None
-
-
 class Portfolio(Knobs):
     """One book and how its hedge is decided."""
 
@@ -244,9 +189,12 @@ class Portfolio(Knobs):
     enabled: bool = Field(default=True, description="false: kill switch, the hedge goes OFF")
     from_account: str | None = Field(default=None, description="read condors, hedge and shares from this account")
     small_caps: list[SmallCap] = Field(default=[], description="small caps held beside the condors")
-    condors: list[Condor] = Field(default=[], description="condors held")
+    hedge_small_caps: bool = Field(
+        default=False, description="in a strict scope: offset the small caps' loss too, inside the same cap (vector C2)"
+    )
+    condors: Condors = Field(default=[], description="condors held")
     condor_program: CondorProgram | None = None
-    legs: list[HeldLeg] = Field(default=[], description="hedge legs held at the start")
+    legs: HeldLegs = Field(default=[], description="hedge legs held at the start")
     execution: Literal["paper", "answers"] | None = Field(
         default=None, description="how held legs follow adjustments; default: paper, answers on a live feed"
     )
@@ -257,21 +205,6 @@ class Portfolio(Knobs):
 
 def _demo() -> list[Portfolio]:
     return [Portfolio(id="demo", small_caps=[SmallCap(shares=448)], condor_program=CondorProgram())]
-
-
-class Rates(Knobs):
-    """Rates the pricing uses, decimals per year (methodology 4.10)."""
-
-    r: float = Field(default=0.042, description="risk-free")
-    q: float = Field(default=0.013, description="dividend yield of SPX")
-    q_iwm: float = Field(default=0.012, description="dividend yield of IWM")
-
-
-class Fees(Knobs):
-    """Fees in dollars."""
-
-    option: float = Field(default=1.00, ge=0, description="per option contract and side")
-    future_spread: float = Field(default=4.00, ge=0, description="per futures calendar")
 
 
 class Settings(BaseSettings):
@@ -329,7 +262,15 @@ class Settings(BaseSettings):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with the booleans of version 1.2: `on` and `off` are names (of thresholds), not truth values."""
+    """YAML with the booleans of version 1.2 (`on` and `off` are names, not truth values), and no name given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return the mapping; two values of one name would leave unsaid which of them counts."""
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
+        twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(None, None, f"{twice} stands twice in one mapping", node.start_mark)
+        return super().construct_mapping(node, deep=deep)
 
 
 _Loader.yaml_implicit_resolvers = {

@@ -22,7 +22,7 @@ def knob(default: Any, description: str, provenance: str) -> Any:  # noqa: ANN40
 class Knobs(BaseModel):
     """Base: frozen, and an unknown name is an error rather than silently without effect."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Move3(Knobs):
@@ -261,7 +261,7 @@ class SecondEngine(Knobs):
 class Methodology(Knobs):
     """All of it; whatever is left out has its default."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
     schema_: Literal[1] = Field(default=1, alias="schema", description="version of these names")
     move3: Move3 = Move3()

@@ -1,6 +1,7 @@
 """`alvh size`: the worked example from its two files, held legs that are at target, and files that say nonsense."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -73,18 +74,121 @@ def test_without_quotes_the_model_prices_and_says_so(capsys: pytest.CaptureFixtu
     assert "not executable" in data["text"]
 
 
+CONDOR = {
+    "expiry": "2026-01-26", "quantity": 4, "credit": 10.10, "short_put": 5650, "long_put": 5600, "short_call": 6275,
+    "long_call": 6325,
+}  # fmt: skip
+LEG = {"leg": "L1", "quantity": 6, "expiry": "2026-01-21", "strike": 19, "short_strike": 29, "entry_price": 1.50}
+QUOTE = {"dte": 30, "strike": 19, "bid": 1.65, "ask": 1.75, "iv": 0.88}
+NAN, INF = math.nan, math.inf
+
+
+def refused(
+    capsys: pytest.CaptureFixture[str], said: tuple[str, ...], portfolio: Path = PORTFOLIO, market: Path = MARKET
+) -> None:
+    assert main(["size", "--portfolio", str(portfolio), "--market", str(market)]) == 2
+    captured = capsys.readouterr()
+    assert len(captured.err.splitlines()) == 1
+    assert not captured.out
+    for words in said:
+        assert words in captured.err
+
+
 @pytest.mark.parametrize(
-    ("fields", "said"), [({"vix": -1}, "vix"), ({"session": "2025-12-25"}, "session"), ({"vx": []}, "vx")]
+    ("fields", "said"),
+    [
+        ({"vix": -1}, "vix"),
+        ({"vix": 0.001}, "vix"),
+        ({"vix": INF}, "vix"),
+        ({"spx": NAN}, "spx"),
+        ({"spx": INF}, "spx"),
+        ({"spx": "much"}, "spx"),
+        ({"iwm": INF}, "iwm"),
+        ({"iwm": None}, "iwm: expected a price"),
+        ({"beta_star": INF}, "beta_star"),
+        ({"rates": {"r": NAN}}, "rates.r"),
+        ({"rates": {"r": 4.2}}, "rates.r"),
+        ({"fees": {"option": -1}}, "fees.option"),
+        ({"spx_smile": {"level": NAN, "slope": 0, "curvature": 0}}, "spx_smile.level"),
+        ({"phase": "PANIC"}, "phase"),
+        ({"volume": 3}, "volume"),
+        ({"session": "2025-12-25"}, "session"),
+        ({"session": "1900-01-02"}, "session"),
+        ({"session": "yesterday"}, "session"),
+        ({"vx": []}, "vx"),
+        ({"vx": [{"dte": 10**9, "price": 18}]}, "vx.0.dte"),
+        ({"vx": [{"dte": 30, "price": 18}, {"dte": 30, "price": 19}]}, "vx.1"),
+        ({"vx": [{"dte": 30, "price": 18, "bid": 17.9}]}, "vx.0: Value error, expected both bid and ask"),
+        ({"vx": [{"dte": 30, "price": 18, "bid": 19, "ask": 18}]}, "vx.0"),
+        ({"vx": [{"expiry": "2025-12-17", "price": 18}]}, "vx.0.expiry"),
+        ({"vx": [{"dte": 30, "price": NAN}]}, "vx.0.price"),
+        ({"vix_options": [QUOTE, QUOTE]}, "vix_options.1"),
+        ({"vix_options": [QUOTE | {"strike": 1e12}]}, "vix_options.0.strike"),
+        ({"vix_options": [QUOTE | {"ask": INF}]}, "vix_options.0.ask"),
+        ({"vix_options": [QUOTE | {"trading_class": "SPXW"}]}, "vix_options.0.trading_class"),
+        ({"spx_options": [QUOTE | {"trading_class": "VIX"}]}, "spx_options.0.trading_class"),
+    ],
 )
-def test_nonsense_is_named_in_one_line(
+def test_a_market_that_says_nonsense(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, fields: dict[str, Any], said: str
 ) -> None:
-    market = changed(MARKET, tmp_path, **fields)
-    assert main(["size", "--portfolio", str(PORTFOLIO), "--market", str(market)]) == 2
-    error = capsys.readouterr().err
-    assert said in error
-    assert "market-vector-a.yaml" in error
-    assert len(error.splitlines()) == 1
+    refused(capsys, (said, "market-vector-a.yaml"), market=changed(MARKET, tmp_path, **fields))
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"id": 5}, "id"),
+        ({"hedge": "none"}, "hedge"),
+        ({"enabled": False}, "enabled"),
+        ({"condors": [CONDOR, CONDOR]}, "condors"),
+        ({"condors": [CONDOR | {"expiry": "2025-11-01"}]}, "condors.0.expiry"),
+        ({"condors": [CONDOR | {"expiry": "2025-12-22"}]}, "condors.0.expiry"),
+        ({"condors": [CONDOR | {"long_call": 99_999}]}, "condors.0.long_call"),
+        ({"condors": [CONDOR | {"short_put": 5500}]}, "condors.0"),
+        ({"condors": [CONDOR | {"credit": 60}]}, "condors.0"),
+        ({"condors": [CONDOR | {"credit": NAN}]}, "condors.0.credit"),
+        ({"condors": [CONDOR | {"quantity": 1.5}]}, "condors.0.quantity"),
+        ({"condors": [CONDOR | {"quantity": 10**12}]}, "condors.0.quantity"),
+        ({"small_caps": [{"symbol": "IWM", "shares": INF}]}, "small_caps.0.shares"),
+        ({"legs": [LEG, LEG]}, "legs"),
+        ({"legs": [LEG | {"expiry": "2025-12-22"}]}, "legs.0.expiry"),
+        ({"legs": [LEG | {"opened": "2026-01-05"}]}, "legs.0.opened"),
+        ({"legs": [LEG | {"strike": None}]}, "legs.0"),
+        ({"legs": [LEG | {"strike": NAN}]}, "legs.0.strike"),
+        ({"legs": [LEG | {"short_strike": 10}]}, "legs.0"),
+        ({"legs": [LEG | {"strike": 5_000, "short_strike": 6_000}]}, "legs.0.strike"),
+        ({"legs": [LEG | {"quantity": -3}]}, "legs.0"),
+        ({"legs": [LEG | {"leg": "L1b"}]}, "legs.0"),
+        ({"legs": [LEG | {"leg": "L9"}]}, "legs.0.leg"),
+        ({"legs": [{"leg": "L2", "quantity": 2, "expiry": "2026-01-21"}]}, "legs.0"),
+        ({"methodology": {"design_vix": [7, 6, 5]}}, "methodology.design_vix"),
+        ({"methodology": {"cap": {"share": 1}}}, "methodology.cap.share"),
+    ],
+)
+def test_a_portfolio_that_says_nonsense(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, fields: dict[str, Any], said: str
+) -> None:
+    refused(capsys, (said, "portfolio-vector-a.yaml"), changed(PORTFOLIO, tmp_path, **fields))
+
+
+@pytest.mark.parametrize("text", ["", "[1, 2]", "hello", "a: [1", "\tspx: 3", "\0", "vix: 17\nvix: 30\n"])
+def test_a_file_that_is_no_market(capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str) -> None:
+    path = tmp_path / "market.yaml"
+    path.write_text(text)
+    refused(capsys, ("market.yaml",), market=path)
+    refused(capsys, (str(tmp_path), "directory"), market=tmp_path)
+    refused(capsys, ("nowhere.yaml", "No such file"), tmp_path / "nowhere.yaml")
+
+
+def test_an_expired_condor_beside_a_live_one_is_left_out_with_a_warning(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    portfolio = changed(PORTFOLIO, tmp_path, condors=[CONDOR | {"expiry": "2025-12-19"}, CONDOR])
+    assert main(["size", "--portfolio", str(portfolio), "--market", str(MARKET)]) == 0
+    captured = capsys.readouterr()
+    assert "condors.0.expiry" in captured.err
+    assert len(json.loads(captured.out)["data"]["condors"]) == 1
 
 
 def test_the_schema_of_a_market_names_its_fields(capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,3 +215,15 @@ def test_vector_d_tilts_until_the_floor_is_feasible(capsys: pytest.CaptureFixtur
     assert (round(data["l6"], 2), round(data["l7"], 2)) == (2836.31, 3610.77)
     assert round(data["feasibility_r"], 4) == 1.0037
     assert "INFEASIBLE_FLOOR" not in data["reason_codes"]
+
+
+def test_vectors_c_and_c2_in_the_same_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """C2: both losses inside one cap. C: small caps on a budget of their own, beside the hedge of vector A."""
+    both = told(capsys, changed(PORTFOLIO, tmp_path, hedge_small_caps=True))
+    assert round(both["target_gain"], 2) == 4163.67
+    assert {action["leg"]: action["qty"] for action in both["actions"]} == {"L1": 6, "L3a": 6, "L3b": 3}
+    assert round(both["offset6"], 4) == 0.1270
+    split = told(capsys, changed(PORTFOLIO, tmp_path, methodology={"cap": {"scope": "split"}}))
+    assert {action["leg"]: action["qty"] for action in split["actions"]} == {"L1": 6 + 4, "L3a": 6 + 5, "L3b": 3 + 2}
+    assert round(split["hc_accrual"], 2) == round(1586.0791 + 1142.1341, 2)
+    assert round(split["gain6"], 2) == round(1057.5556 + 764.1754, 2)

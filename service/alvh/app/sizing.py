@@ -1,12 +1,13 @@
 """`alvh size`: the adjustment one portfolio would get in one market, without a daemon."""
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from alvh import __version__
-from alvh.app.market_file import MarketFile, OptionQuote, read_market
+from alvh.app.market_file import MarketFile, SpxOptionQuote, VixOptionQuote, read_market
+from alvh.app.size_input import read_portfolio
 from alvh.app.sources import calendar
 from alvh.core.announce import Cause, Origin, Shown, adjustment
 from alvh.core.events import FuturesCurve, OptionChain, Quote
@@ -21,7 +22,7 @@ from alvh.core.signals.model import Bar
 from alvh.core.situation import Situation
 from alvh.errors import InputError
 from alvh.message_parts import Move
-from alvh.settings import Portfolio, Settings, decision_document, document_hash, explain, read_mapping
+from alvh.settings import Settings, decision_document, document_hash
 
 _WORKING = {"MONETISE": Phase.CONFIRMED, "COOLDOWN": Phase.CONFIRMED}
 
@@ -33,17 +34,19 @@ def sized(portfolio_file: Path, market_file: Path) -> bytes:
         InputError: a file says something unexpected.
     """
     market = read_market(market_file)
-    try:
-        portfolio = Portfolio(**read_mapping(portfolio_file))
-    except ValidationError as error:
-        raise InputError(explain(str(portfolio_file), error)) from error
+    portfolio, warnings = read_portfolio(portfolio_file, market_file, market)
+    for warning in warnings:
+        sys.stderr.write(f"alvh: {warning}\n")
     settings = Settings(portfolios=[portfolio], rates=market.rates, fees=market.fees)
     document = decision_document(settings, feed_kind="tape")
     sessions = SessionCalendar(calendar(settings.calendar, market.session, market.session).sessions)
     if not sessions.is_session(market.session):
         raise InputError(f"{market_file}: session: expected a session of the exchange, got {market.session}")
     situation = _situation(market, document, sessions)
-    desk = HedgeDesk(document["portfolios"][0], document)
+    try:
+        desk = HedgeDesk(document["portfolios"][0], document)
+    except InputError as error:
+        raise InputError(f"{portfolio_file}: {error}") from error
     phase = Phase(market.phase)
     given = Given(
         phase=PhaseState(phase=phase, working=_WORKING.get(market.phase, phase), by_bigtop=market.by_bigtop),
@@ -79,11 +82,11 @@ def _situation(market: MarketFile, document: dict[str, Any], sessions: SessionCa
     book = SignalBook()
     bars = {name: Bar(price=price, ts_event=at) for name, price in known.items()}
     book.close(market.session, at, bars, curve, sessions_to=lambda day: sessions.business_days(market.session, day))
-    chains = {
-        name: _chain(name, rows, market, at)
-        for name, rows in (("SPX", market.spx_options), ("VIX", market.vix_options))
-        if rows
-    }
+    quoted: tuple[tuple[str, Sequence[VixOptionQuote | SpxOptionQuote]], ...] = (
+        ("SPX", market.spx_options),
+        ("VIX", market.vix_options),
+    )
+    chains = {name: _chain(name, rows, market, at) for name, rows in quoted if rows}
     moves = [Move(index="SPX", price=market.spx, anchor=None, move_ratio=None)]
     return Situation(
         ts_event=at, session=market.session, is_close=True, triggers=("MANUAL",), moves=moves, board=board, book=book,
@@ -91,7 +94,7 @@ def _situation(market: MarketFile, document: dict[str, Any], sessions: SessionCa
     )  # fmt: skip
 
 
-def _chain(name: str, rows: list[OptionQuote], market: MarketFile, at: int) -> OptionChain:
+def _chain(name: str, rows: Sequence[VixOptionQuote | SpxOptionQuote], market: MarketFile, at: int) -> OptionChain:
     return OptionChain(
         ts_event=at,
         ts_recv=at,

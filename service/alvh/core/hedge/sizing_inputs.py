@@ -22,6 +22,7 @@ class SizingParameters:
         premium_max: of the credit that may be at risk as premium.
         fin_max: of the gross hedge cost that financing may pay.
         scope: `strict` (small caps share the condors' cap) or `split` (they have a budget of their own).
+        covers_small_caps: in a strict scope, whether the small caps' loss is offset inside the cap too.
         floor: least offset at 7/6 of the design shock.
         band: VIX points of the acceptance band in a quiet market: low, design, high.
         sleeve_max_share: of the condors' maximum loss that the sleeve's delta may reach.
@@ -37,6 +38,7 @@ class SizingParameters:
     premium_max: float = 1.00
     fin_max: float = 0.50
     scope: str = "strict"
+    covers_small_caps: bool = False
     floor: float = 0.40
     band: tuple[float, float, float] = (5.0, 6.0, 7.0)
     sleeve_max_share: float = 0.06
@@ -48,7 +50,9 @@ class SizingParameters:
     bands: VixBands = field(default_factory=VixBands)
 
     @classmethod
-    def from_methodology(cls, methodology: Mapping[str, Mapping[str, object]]) -> "SizingParameters":
+    def from_methodology(
+        cls, methodology: Mapping[str, Mapping[str, object]], *, covers_small_caps: bool = False
+    ) -> "SizingParameters":
         """Return the parameters a `methodology:` mapping says, defaults where it is silent.
 
         Raises:
@@ -63,6 +67,7 @@ class SizingParameters:
             premium_max=said.number("cap", "premium_max", default.premium_max),
             fin_max=said.number("cap", "fin_max", default.fin_max),
             scope=scope,
+            covers_small_caps=covers_small_caps,
             floor=said.number("phi", "floor7", default.floor),
             band=_band(methodology, default.band),
             sleeve_max_share=said.number("delta", "sleeve_max_share", default.sleeve_max_share),
