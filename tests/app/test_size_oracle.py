@@ -37,7 +37,8 @@ class Compared:
 
     def __init__(self, data: dict[str, Any], portfolio: Document, market: Document) -> None:
         self.data, self.differences = data, list[tuple[str, Any, Any]]()
-        self.market = Market(market)
+        scenario = portfolio.get("methodology", {}).get("scenario", {})
+        self.market = Market(market, vvix_beta=scenario.get("vvix_beta", 0.0))
         self.book = Book(portfolio, self.market)
         self.units = choose(self.market)
         self.answer: Answer = self.book.solve(self.units)

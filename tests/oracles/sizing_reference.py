@@ -5,7 +5,7 @@ dollars, volatilities and rates are decimals; d is a move of the VIX in points, 
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
@@ -129,7 +129,19 @@ class Market:
         self.by_bigtop = bool(raw.get("by_bigtop", False))
         self.vix_rising = raw.get("vix_rising", False)
         read = (self._quote(row) for row in raw.get("vix_options", []) if row.get("right", "C") == "C")
-        self.quotes = [quote for quote in read if quote is not None]
+        self.quotes = [quote for quote in read if quote is not None] or self._model_quotes()
+
+    def _model_quotes(self) -> list[Quote]:
+        """Return what the model surface quotes where nothing is quoted (4.3): a grid of strikes for every future."""
+        found = []
+        for days, forward in self.nodes:
+            halves = [5.0 + 0.5 * step for step in range(20)]
+            for strike in [*halves, *map(float, range(15, math.ceil(max(4 * forward, 16.0)) + 1))]:
+                z = math.log(strike / forward) / (self.sigma30 * math.sqrt(days / 365))
+                vol = self.sigma30 * (30 / days) ** 0.23 * (1 + 0.156 * max(z, 0.0))
+                centre = round(black76(forward, strike, days / 365, vol, self.r) / 0.05) * 0.05
+                found.append(Quote(days, strike, max(0.0, centre - 0.05), centre + 0.05, vol))
+        return found
 
     def _quote(self, row: dict[str, Any]) -> Quote | None:
         days, strike = days_of(row, self.session), float(row["strike"])
@@ -361,9 +373,11 @@ class Book:
         self.exposure: float = sum(
             row["shares"] * (market.iwm or 0.0) for row in portfolio.get("small_caps", []) if row["symbol"] == "IWM"
         )
+        self.covers = bool(portfolio.get("hedge_small_caps", False))
+        self.is_split = portfolio.get("methodology", {}).get("cap", {}).get("scope") == "split"
         self.credit = sum(condor.credit * 100.0 * condor.quantity for condor in self.condors)
         self.cap = 0.40 * self.credit
-        remaining = max(condor.days for condor in self.condors)
+        remaining = max((condor.days for condor in self.condors), default=0)
         self.horizon = remaining if remaining >= 7 else 30
         self.design = max(6.0, market.vix / 3)
         front, price = market.nodes[0]
@@ -380,6 +394,16 @@ class Book:
     def small_cap_loss(self, d: float) -> float:
         r = self.market.spx_return(d)
         return -(self.market.beta_stress if r < 0 else self.market.beta_star) * r * self.exposure
+
+    def protected(self, d: float) -> float:
+        """Return the loss that is to be offset."""
+        return self.loss(d) + (self.small_cap_loss(d) if self.covers or self.is_split else 0.0)
+
+    def small_cap_budget(self) -> float:
+        """Return what the small caps may spend in a split scope: VXTH's weight of them for 30 days (4.6)."""
+        vx1 = self.market.nodes[0][1]
+        weight = 0.01 if 15.0 < vx1 <= 30.0 else 0.005 if 30.0 < vx1 <= 50.0 else 0.0
+        return weight * self.exposure * self.horizon / 30
 
     def phi(self) -> float:
         m = self.market
@@ -413,10 +437,13 @@ class Book:
 
     def feasibility(self, mix: dict[str, float], units: dict[str, Unit]) -> float:
         """Return R: the floor's gain at 7/6 of the shock that the cap affords, over what the floor asks."""
+        loss = self.loss(self.design * 7 / 6)
+        if loss == 0.0:
+            return math.inf
         contracts = self.wanted(mix, units, 1.0)
         gain7 = sum(n * units[leg].gain(self.market, self.design * 7 / 6) for leg, n in contracts.items())
         cost = sum(n * units[leg].cost(self.market, self.horizon) for leg, n in contracts.items())
-        return gain7 / cost * self.cap / (0.40 * self.loss(self.design * 7 / 6))
+        return gain7 / cost * self.cap / (0.40 * loss) if cost else 0.0
 
     def tilted(self, units: dict[str, Unit]) -> dict[str, float]:
         """Shift the mix in steps of 5% of the gain, L2 to 50%, then L1b to 30%, until the floor is feasible."""
@@ -470,43 +497,59 @@ class Book:
         )
 
     def solve(self, units: dict[str, Unit]) -> Answer:
-        m = self.market
-        usable = {leg: unit for leg, unit in units.items() if unit.gain(m, self.design) > 0.0}
-        target = max(0.0, self.phi() * self.loss(self.design))
+        """Return the hedge: of the condors, and in a split scope of the small caps on top of it."""
+        usable = {leg: unit for leg, unit in units.items() if unit.gain(self.market, self.design) > 0.0}
         mix = self.tilted(usable)
-        r, untilted = self.feasibility(mix, usable), self.feasibility(self.mix(), usable)
-        real = self.wanted(mix, usable, target)
-        k = {leg: usable[leg].cost(m, self.horizon) for leg in real}
-        g = {leg: usable[leg].gain(m, self.design) for leg in real}
-        cost = sum(n * k[leg] for leg, n in real.items())
-        scale = min(1.0, self.cap / cost if cost else 1.0)
-        real = {leg: n * scale for leg, n in real.items()}
-        at_risk = self.premium(real, usable)
-        if at_risk > self.credit:
-            real = {leg: n * self.credit / at_risk for leg, n in real.items()}
-        taken = -sum(n * usable[leg].spx_dollars(m) for leg, n in real.items())
-        if taken > self.delta_room():
-            real = {leg: n * self.delta_room() / taken for leg, n in real.items()}
-        real = self.guarded(real, usable)
-        whole = self.rounded(real, usable, target, k, g)
-        answer = Answer(units, real, whole, r, untilted, r < 1.0, mix)
+        wanted = Wanted(
+            loss=self.loss(self.design) + (self.small_cap_loss(self.design) if self.covers else 0.0),
+            cap=self.cap,
+            premium=self.credit,
+            room=self.delta_room(),
+        )
+        real, whole = self.sized(usable, mix, wanted)
+        if self.is_split and self.exposure:
+            taken = -sum(n * usable[leg].spx_dollars(self.market) for leg, n in whole.items())
+            own = Wanted(
+                loss=self.small_cap_loss(self.design),
+                cap=self.small_cap_budget(),
+                premium=math.inf,
+                room=max(0.0, wanted.room - taken),
+            )
+            more, added = self.sized(usable, self.mix(), own)
+            real = {leg: n + more.get(leg, 0.0) for leg, n in real.items()}
+            whole = {leg: n + added.get(leg, 0) for leg, n in whole.items()}
+        r = self.feasibility(mix, usable)
+        answer = Answer(units, real, whole, r, self.feasibility(self.mix(), usable), r < 1.0, mix)
+        target = max(0.0, self.phi() * wanted.loss)
         answer.numbers = {"target_gain": target, "phi": self.phi(), "cap": self.cap, "h": self.horizon}
         return answer
 
+    def sized(
+        self, units: dict[str, Unit], mix: dict[str, float], wanted: "Wanted"
+    ) -> tuple[dict[str, float], dict[str, int]]:
+        """Return the real and the whole contracts of a mix."""
+        m, target = self.market, max(0.0, self.phi() * wanted.loss)
+        real = self.wanted(mix, units, target)
+        limits = (
+            (sum(n * units[leg].cost(m, self.horizon) for leg, n in real.items()), wanted.cap),
+            (self.premium(real, units), wanted.premium),
+            (-sum(n * units[leg].spx_dollars(m) for leg, n in real.items()), wanted.room),
+        )
+        scale = min([1.0, *(limit / used for used, limit in limits if used > limit)])
+        real = self.guarded({leg: n * scale for leg, n in real.items()}, units)
+        return real, self.rounded(real, units, target, wanted)
+
     def rounded(
-        self,
-        real: dict[str, float],
-        units: dict[str, Unit],
-        target: float,
-        k: dict[str, float],
-        g: dict[str, float],
+        self, real: dict[str, float], units: dict[str, Unit], target: float, wanted: "Wanted"
     ) -> dict[str, int]:
         """Floor all; then one pass, largest fraction first, efficiency and leg order breaking ties."""
+        m = self.market
+        g = {leg: units[leg].gain(m, self.design) for leg in real}
+        k = {leg: units[leg].cost(m, self.horizon) for leg in real}
         whole = {leg: math.floor(n + 1e-9) for leg, n in real.items()}
         part = {leg: n - whole[leg] for leg, n in real.items()}
         rank = sorted(real, key=lambda leg: (-round(part[leg], 9), -g[leg] / k[leg], ORDER.index(leg)))
-        ceiling = 0.60 if self.market.phase == "INITIAL" else 0.85
-        limit = ceiling * self.loss(self.design)
+        ceiling = 0.60 if m.phase == "INITIAL" else 0.85
         for leg in rank:
             if sum(n * g[name] for name, n in whole.items()) >= target:
                 break
@@ -514,22 +557,20 @@ class Book:
                 continue
             tried = whole | {leg: whole[leg] + 1}
             if (
-                sum(n * k[name] for name, n in tried.items()) <= self.cap
-                and sum(n * g[name] for name, n in tried.items()) <= limit
-                and self.premium({name: float(n) for name, n in tried.items()}, units) <= self.credit
-                and -sum(n * units[name].spx_dollars(self.market) for name, n in tried.items()) <= self.delta_room()
+                sum(n * k[name] for name, n in tried.items()) <= wanted.cap * (1 + 1e-12)
+                and sum(n * g[name] for name, n in tried.items()) <= ceiling * wanted.loss
+                and self.premium({name: float(n) for name, n in tried.items()}, units) <= wanted.premium
+                and -sum(n * units[name].spx_dollars(m) for name, n in tried.items()) <= wanted.room
             ):
                 whole = tried
         return whole
 
 
-def root(function: Callable[[float], float], low: float, high: float, steps: int = 400) -> float | None:
-    """Return the first upward crossing of zero from low to high."""
-    last_x, last_y = low, function(low)
-    for step in range(1, steps + 1):
-        x = low + (high - low) * step / steps
-        y = function(x)
-        if last_y < 0.0 <= y:
-            return float(brentq(function, last_x, x, xtol=1e-12))
-        last_x, last_y = x, y
-    return None
+@dataclass(frozen=True)
+class Wanted:
+    """What one solve has to offset, and what limits it; dollars."""
+
+    loss: float
+    cap: float
+    premium: float
+    room: float

@@ -27,11 +27,15 @@ def results(book: Book, answer: Answer) -> dict[str, float | None]:
     out: dict[str, float | None] = {}
     for name, share in NAMED:
         d = float(name) if share is None else share * book.design
-        gain, loss = sum(n * unit.gain(m, d) for unit, n in hedge), book.loss(d)
+        gain, loss = sum(n * unit.gain(m, d) for unit, n in hedge), book.protected(d)
         out[f"gain{name}"] = gain
         out[f"offset{name}"] = gain / loss if loss > 0 else None
     cost = sum(n * unit.cost(m, book.horizon) for unit, n in hedge)
-    out |= {"hc_accrual": cost, "hc_pct": 100 * cost / book.credit, "carry_per_day": cost / book.horizon}
+    out |= {
+        "hc_accrual": cost,
+        "hc_pct": 100 * cost / book.credit if book.credit else 0.0,
+        "carry_per_day": cost / book.horizon,
+    }
     debit = sum(n * 100 * unit.debit for unit, n in hedge if not unit.months)
     stops = sum(n * unit.multiplier for unit, n in hedge if unit.months)
     fees = sum(n * unit.entry_fee(m) for unit, n in hedge)
@@ -68,6 +72,8 @@ def tied(unit: Unit) -> float:
 
 def returns(book: Book, cost: float) -> dict[str, float | None]:
     """Return the simple annual returns of one condor, before and after what its hedge costs."""
+    if len(book.condors) != 1:
+        return {}
     (condor,) = book.condors
     net = condor.credit - cost / (100 * condor.quantity)
     gross, after = (c / (condor.width - c) * 365 / condor.days for c in (condor.credit, net))

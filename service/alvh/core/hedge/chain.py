@@ -21,7 +21,7 @@ from alvh.core.hedge.settlement import (
     last_trade_date,
     weekday_before,
 )
-from alvh.core.hedge.symbols import inferred_class, is_spx_monthly, is_vix_monthly, listed_day
+from alvh.core.hedge.symbols import inferred_class, is_spx_monthly, is_vix_month, is_vix_monthly, listed_day
 
 Row = tuple[date, str, float, float, float, float | None, str | None]
 """A row of the OptionChain event: expiry, right C or P, strike, bid, ask, iv or None, trading class or None."""
@@ -181,6 +181,10 @@ class ChainTerms:
     curve: VixCurve | None = None
     business_day_before: BusinessDayBefore = weekday_before
 
+    def is_month(self, expiry: date) -> bool:
+        """Whether a VIX expiry is a month's: by its day, or as its future stands alone."""
+        return is_vix_monthly(expiry) or (expiry in self.futures and is_vix_month(expiry, self.futures))
+
     @classmethod
     def of(cls, session: date, spot: float) -> Self:
         """Return terms with the default rates and nothing else known."""
@@ -196,7 +200,7 @@ def build_chain(underlying: str, rows: Iterable[Row], terms: ChainTerms) -> Chai
     refused: Counter[str] = Counter()
     groups: dict[tuple[date, str], _Rows] = {}
     for expiry, right, strike, bid, ask, iv, said in rows:
-        day = listed_day(expiry)
+        day = listed_day(expiry) if underlying == "SPX" else expiry
         name = said or inferred_class(underlying, day)
         reason = _fault(underlying, name, terms.session, (day, right, strike, bid, ask))
         if reason is None:
@@ -256,7 +260,7 @@ def _slice(
         settlement=class_rule(name).settlement,
         expiry=day,
         last_trade=last_trade_date(name, day, terms.business_day_before),
-        is_monthly=is_vix_monthly(day) if underlying == "VIX" else is_spx_monthly(day, terms.business_day_before),
+        is_monthly=terms.is_month(day) if underlying == "VIX" else is_spx_monthly(day, terms.business_day_before),
         dte=dte,
         forward=forward,
         forward_source=source,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
@@ -20,9 +19,7 @@ from alvh.core.hedge.contracts import (
 from alvh.core.hedge.liquidity import Kind, Touch, gate, gate_spread
 from alvh.core.hedge.model_chain import CurveNode
 from alvh.core.hedge.settlement import Settlement, last_trade_date
-from alvh.core.hedge.symbols import cfe_symbol, is_vix_monthly
-
-_ALONE: Final = timedelta(days=21)
+from alvh.core.hedge.symbols import cfe_symbol, is_vix_month
 
 _MULTIPLIERS: Final = MappingProxyType({"VX": VX_MULTIPLIER, "VXM": VXM_MULTIPLIER})
 
@@ -47,21 +44,9 @@ def calendars(market: SelectionMarket, rules: SelectionRules) -> Iterator[LegCho
 
 
 def monthlies(nodes: Sequence[CurveNode]) -> list[CurveNode]:
-    """Return the monthly futures of a curve, nearest first.
-
-    Those that settle on the day of the rule, and those that stand alone: weeklies settle a week from their neighbours,
-    so a future with none within three weeks is a month's, even if its file names another day than the exchange does.
-    """
+    """Return the monthly futures of a curve, nearest first."""
     days = [node.expiry for node in nodes]
-    return sorted(
-        (
-            node
-            for node in nodes
-            if is_vix_monthly(node.expiry)
-            or all(day == node.expiry or abs(day - node.expiry) >= _ALONE for day in days)
-        ),
-        key=lambda node: node.expiry,
-    )
+    return sorted((node for node in nodes if is_vix_month(node.expiry, days)), key=lambda node: node.expiry)
 
 
 def _calendar(

@@ -13,7 +13,7 @@ from alvh.core.hedge.chain import Chain, ChainSide, ChainSlice, ChainTerms
 from alvh.core.hedge.pricing import DAYS_PER_YEAR, Floats, black76_greeks
 from alvh.core.hedge.settlement import class_rule, last_trade_date
 from alvh.core.hedge.surface import Smile, VixSurface
-from alvh.core.hedge.symbols import is_spx_monthly, is_vix_monthly
+from alvh.core.hedge.symbols import is_spx_monthly
 
 HALF_SPREAD: Final = 0.05
 """Half-spread of a VIX option and of one leg of an SPX spread, points (methodology 4.10, 5)."""
@@ -153,7 +153,7 @@ def _model_slice(
     puts: ChainSide,
 ) -> ChainSlice:
     dte = (expiry - terms.session).days
-    monthly = is_vix_monthly(expiry) if underlying == "VIX" else is_spx_monthly(expiry, terms.business_day_before)
+    monthly = terms.is_month(expiry) if underlying == "VIX" else is_spx_monthly(expiry, terms.business_day_before)
     return ChainSlice(
         underlying=underlying,
         trading_class=name,

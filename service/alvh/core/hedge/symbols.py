@@ -1,6 +1,7 @@
 """Names of listed contracts: OCC and CFE symbols, and which expiries are the standard monthly ones."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -13,6 +14,7 @@ _OCC: Final = re.compile(r"([A-Z]+ *)(\d{6})([CP])(\d{8})")
 _CFE: Final = re.compile(r"(VXM|VX)(\d{2})?[FGHJKMNQUVXZ]\d{2}")
 _SATURDAY: Final = 5
 _DAYS_OF_VIX: Final = 30
+_ALONE: Final = timedelta(days=21)
 
 
 def occ_symbol(trading_class: str, expiry: date, right: str, strike: float) -> str:
@@ -34,6 +36,17 @@ def is_vix_monthly(expiry: date) -> bool:
     """
     wednesday = third_friday(expiry.year + expiry.month // 12, expiry.month % 12 + 1) - timedelta(days=_DAYS_OF_VIX)
     return expiry in (wednesday, wednesday - timedelta(days=1))
+
+
+def is_vix_month(expiry: date, futures: Iterable[date]) -> bool:
+    """Whether a VIX expiry is a month's, beside the days on which futures settle.
+
+    Weeklies settle a week from their neighbours: a future that none settles within three weeks of is a month's, even
+    where its file names another day than the exchange does.
+    """
+    others = [day for day in futures if day != expiry]
+    alone = len(others) > 0 and all(abs(day - expiry) >= _ALONE for day in others)
+    return is_vix_monthly(expiry) or alone
 
 
 def is_spx_monthly(expiry: date, business_day_before: BusinessDayBefore = weekday_before) -> bool:
