@@ -133,8 +133,7 @@ class HedgeDesk:
         self._methodology: Mapping[str, Any] = portfolio["methodology"]
         self._phases = PhaseParameters.from_methodology(self._methodology)
         self._targets = TargetParameters.from_methodology(self._methodology)
-        covers = bool(portfolio.get("hedge_small_caps", False))
-        self._sizes = SizingParameters.from_methodology(self._methodology, covers_small_caps=covers)
+        self._sizes = SizingParameters.from_portfolio(portfolio)
         self._fees = Fees.of(document["fees"])
         program = portfolio["condor_program"]
         self._program = None if program is None else CondorProgram.from_plain(program)

@@ -1,7 +1,8 @@
 """What a sizing depends on: the snapshot, the book, the phase, and the numbers of methodology section 11 it uses."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from alvh.core.hedge.book import Condor, FinancingSpread, HedgeLeg, HedgeUnit, SmallCaps
 from alvh.core.hedge.curve import BETA_30_PRIOR
@@ -50,9 +51,17 @@ class SizingParameters:
     bands: VixBands = field(default_factory=VixBands)
 
     @classmethod
-    def from_methodology(
-        cls, methodology: Mapping[str, Mapping[str, object]], *, covers_small_caps: bool = False
-    ) -> "SizingParameters":
+    def from_portfolio(cls, portfolio: Mapping[str, Any]) -> "SizingParameters":
+        """Return the parameters of a portfolio's configuration.
+
+        Raises:
+            InputError: a value is of the wrong kind.
+        """
+        parameters = cls.from_methodology(portfolio["methodology"])
+        return replace(parameters, covers_small_caps=bool(portfolio.get("hedge_small_caps", False)))
+
+    @classmethod
+    def from_methodology(cls, methodology: Mapping[str, Mapping[str, object]]) -> "SizingParameters":
         """Return the parameters a `methodology:` mapping says, defaults where it is silent.
 
         Raises:
@@ -67,7 +76,6 @@ class SizingParameters:
             premium_max=said.number("cap", "premium_max", default.premium_max),
             fin_max=said.number("cap", "fin_max", default.fin_max),
             scope=scope,
-            covers_small_caps=covers_small_caps,
             floor=said.number("phi", "floor7", default.floor),
             band=_band(methodology, default.band),
             sleeve_max_share=said.number("delta", "sleeve_max_share", default.sleeve_max_share),
