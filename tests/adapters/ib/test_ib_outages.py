@@ -5,7 +5,9 @@ import itertools
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from alvh.core.events import DailyBar, FeedState, FuturesCurve
+import pytest
+
+from alvh.core.events import DailyBar, FeedState, FuturesCurve, Quote
 from gateway.harness import IN_SESSION, SETTINGS, Bench, bench
 from gateway.scripted import NEW_YORK
 from gateway.virtual import VirtualClock, run_virtually
@@ -54,6 +56,24 @@ def test_row_2_and_9_one_silent_instrument_is_named_within_30_s_while_all_farms_
             b.gateway.faults.silent.clear()
             await b.until_live("SPX", limit_s=310)
             await b.until_ready(5)
+
+    run_virtually(IN_SESSION, main)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_row_2_and_9_one_instrument_that_falls_silent_without_a_word_is_named_within_30_s(name: str) -> None:
+    async def main(clock: VirtualClock) -> None:
+        async with bench(clock) as b:
+            await b.until_ready(30)
+            b.gateway.faults.silent.add(b.prices.con_id(name))
+            took_s = await b.until(lambda: bool(b.feed.waiting_for()), 40)
+            assert took_s <= 30
+            (reason,) = b.feed.waiting_for()
+            assert reason.startswith(f"{name}: no live quote since")
+            others = [other for other in NAMES if other != name]
+            await b.until_live(*others, limit_s=5)
+            b.gateway.faults.silent.clear()
+            await b.until_ready(40)
 
     run_virtually(IN_SESSION, main)
 
@@ -112,13 +132,19 @@ def test_row_4_lost_subscriptions_are_requested_anew_and_nothing_is_live_before_
     run_virtually(IN_SESSION, main)
 
 
-def test_row_5_a_half_open_socket_is_found_within_35_s() -> None:
+@pytest.mark.parametrize("offset_s", [0.0, 4.0, 9.0, 14.5])
+def test_row_5_a_half_open_socket_is_found_within_35_s_by_a_probe(offset_s: float) -> None:
     async def main(clock: VirtualClock) -> None:
         async with bench(clock) as b:
             await b.until_ready(30)
+            probes = len(b.requests(49))
+            await b.until(lambda: len(b.requests(49)) > probes, 20)
+            await asyncio.sleep(offset_s)
             b.gateway.faults.is_half_open = True
             took_s = await b.until(lambda: any(state == "half_open" for _, state, _ in b.states), 40)
             assert took_s <= 35
+            assert any(q.is_live for q in b.of(Quote))
+            assert b.feed.waiting_for(), "nothing that was live before is taken for live"
             b.gateway.faults.is_half_open = False
             await b.until_live(*NAMES, limit_s=10)
 
@@ -338,9 +364,8 @@ async def _cycle(b: Bench, cycle: int) -> float:
     return await b.until_live(*NAMES, limit_s=60)
 
 
-def test_three_hundred_disconnections_leak_nothing_and_each_ends_live() -> None:
-    count = 300
-
+@pytest.mark.parametrize("count", [16, pytest.param(300, marks=pytest.mark.long)])
+def test_disconnections_leak_nothing_and_each_ends_live(count: int) -> None:
     async def main(clock: VirtualClock) -> None:
         async with bench(clock) as b:
             await b.until_ready(30)

@@ -1,9 +1,7 @@
 """The feed's pure parts: state table, codes, pacing, backoff, ticks, futures by the exchange's rule, chain choices."""
 
-import ast
 import random
 from datetime import date, timedelta
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -11,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ib_async import Contract, ContractDetails, OptionComputation
 
-import alvh.adapters.ib
 from alvh.adapters.ib.chains import choose_contracts, choose_expiries, greeks_of
 from alvh.adapters.ib.codes import CODES, Meaning, code_of
 from alvh.adapters.ib.contracts import monthlies
@@ -186,17 +183,3 @@ def test_a_position_that_cannot_be_read_means_starting_over() -> None:
 def test_client_id_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="client_id"):
         IbFeedSettings(client_id=0)
-
-
-def test_no_name_of_an_order_appears_in_the_adapter() -> None:
-    forbidden = (
-        "placeorder", "cancelorder", "order", "bracketorder", "whatiforder", "reqglobalcancel", "exerciseoptions",
-        "reqopenorders", "reqallopenorders", "reqautoopenorders", "reqcompletedorders", "trade", "trades", "limitorder",
-        "marketorder", "stoporder", "reqids",
-    )  # fmt: skip
-    for source in Path(alvh.adapters.ib.__file__).parent.glob("*.py"):
-        tree = ast.parse(source.read_text(encoding="utf-8"))
-        names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-        names |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        names |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
-        assert not {name for name in names if name.lower() in forbidden}, source.name
