@@ -3,7 +3,7 @@
 import asyncio
 from datetime import date
 
-from alvh.core.events import DailyBar, Quote, WatchedIndex
+from alvh.core.events import DailyBar, Quote, SessionClose, WatchedIndex
 from gateway.harness import IN_SESSION, SETTINGS, bench
 from gateway.virtual import VirtualClock, run_virtually
 
@@ -15,7 +15,10 @@ def test_history_is_told_before_the_first_quote_and_then_everything_is_live() ->
             kinds = [type(event) for event in b.events]
             first_quote = kinds.index(Quote)
             bars = b.of(DailyBar)
-            assert kinds.index(DailyBar) == 0
+            assert kinds[:2] == [WatchedIndex, DailyBar], "which index is watched is told before its history"
+            closes = b.of(SessionClose)
+            assert [close.session for close in closes] == sorted({bar.session for bar in bars})
+            assert [close.is_history for close in closes] == [True] * (len(closes) - 1) + [False]
             assert DailyBar not in kinds[first_quote:]
             assert {bar.instrument_id for bar in bars} == {"SPX", "RUT", "VIX", "IWM"}
             assert [(bar.session, bar.instrument_id) for bar in bars] == sorted(

@@ -1,7 +1,7 @@
 """Which contracts stand behind our instruments: resolved by contract details, VIX futures by the exchange's rule."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from typing import Final
 
@@ -61,12 +61,18 @@ class ContractBook:
 
     Args:
         settings: what is watched.
+
+    Attributes:
+        legs: asked for the book's options each time.
+        troubles: why a contract could not be resolved, by name.
+        futures: the contracts of the curves that are on them.
     """
 
     def __init__(self, settings: IbFeedSettings) -> None:
         """Start with nothing resolved."""
         self._settings = settings
         self._resolved: dict[str, Contract] = {}
+        self.legs: Callable[[], Iterable[OptionLeg]] = lambda: settings.legs
         self.troubles: dict[str, str] = {}
         self.futures: tuple[Watched, ...] = ()
 
@@ -80,14 +86,23 @@ class ContractBook:
 
     def in_order(self, today: date) -> tuple[Watched, ...]:
         """Return what is to be watched, the most important first: what is left out for want of lines is at the end."""
-        legs = tuple(leg_of(leg) for leg in self._settings.legs if leg.expiry >= today)
+        legs = tuple(leg_of(leg) for leg in self.legs() if leg.expiry >= today)
         vx = tuple(future for future in self.futures if future.trading_class == "VX")
         vxm = tuple(future for future in self.futures if future.trading_class != "VX")
         return (*self._settings.watchlist, *vx, *legs, *vxm, *(breadth_of(index) for index in self._settings.breadth))
 
+    def unresolved(self, wanted: Iterable[Watched]) -> list[Watched]:
+        """Return what of it has no contract yet."""
+        return [watched for watched in wanted if watched.instrument_id not in self._resolved]
+
+    def missing(self, today: date) -> tuple[str, ...]:
+        """Return the names of what cannot be had: no contract, or, of the futures, no curve."""
+        names = [watched.instrument_id for watched in self.unresolved(self.in_order(today))]
+        return (*names, *(name for name in ("VX", "VXM") if name in self.troubles))
+
     async def resolve(self, link: Link, wanted: Iterable[Watched]) -> None:
         """Look up what is not known yet, all at once; what fails is remembered in `troubles`."""
-        missing = [watched for watched in wanted if watched.instrument_id not in self._resolved]
+        missing = self.unresolved(wanted)
         await asyncio.gather(*(self._resolve_one(link, watched) for watched in missing))
 
     async def _resolve_one(self, link: Link, watched: Watched) -> None:
@@ -150,8 +165,12 @@ class ContractBook:
         except OutageError as trouble:
             self.troubles[name] = f"no contracts: {trouble}"
             return ()
-        self.troubles.pop(name, None)
-        return monthlies(found, name, calendar)
+        listed = monthlies(found, name, calendar)
+        if listed:
+            self.troubles.pop(name, None)
+        else:
+            self.troubles[name] = "no contracts: the broker lists none"
+        return listed
 
 
 def best_match(found: Iterable[ContractDetails], asked: Contract) -> Contract | None:

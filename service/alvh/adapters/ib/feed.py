@@ -2,13 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
 from alvh.adapters.ib.chains import Greeks, chain_event, greeks_of
-from alvh.adapters.ib.feed_settings import IbFeedSettings, Observer
+from alvh.adapters.ib.feed_settings import IbFeedSettings, Observer, OptionLeg
 from alvh.adapters.ib.history import WarmUp
 from alvh.adapters.ib.intake import Intake, Progress
 from alvh.adapters.ib.link import DecoderWatch, Link, Listener
@@ -50,6 +50,21 @@ class FeedStatus:
     clock_skew_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fed:
+    """Who is fed: what the feed asks of it each time.
+
+    Attributes:
+        known_until: the last session whose close it has taken; None: it knows nothing.
+        watched: the small-cap index it has been told at an earlier start.
+        legs: options of the book.
+    """
+
+    known_until: Callable[[], date | None]
+    watched: str | None
+    legs: Callable[[], Iterable[OptionLeg]]
+
+
 class IbFeed:
     """An event source on TWS or IB Gateway.
 
@@ -59,6 +74,7 @@ class IbFeed:
         calendar: the sessions in force, asked each time.
         observer: who is told what happens beside the events.
         known_until: the last session whose close the engine knows; a stored position that says more wins.
+        fed: the engine that is fed, as far as the feed asks it; then no stored position counts.
         jitter: where the backoff's chance comes from.
     """
 
@@ -70,6 +86,7 @@ class IbFeed:
         calendar: Callable[[], SessionCalendar],
         observer: Observer | None = None,
         known_until: date | None = None,
+        fed: Fed | None = None,
         jitter: random.Random | None = None,
     ) -> None:
         """Prepare; nothing is opened before `events` is iterated."""
@@ -77,12 +94,16 @@ class IbFeed:
         self._clock = clock
         self._observer = observer or Observer()
         self._progress = Progress(known_until=known_until)
+        if fed is not None:
+            self._progress = Progress(asks=fed.known_until, watched=fed.watched)
         self._state = ConnectionState(self._observer.on_state)
         self._outlet = Outlet(clock, round(settings.conflate_ms * _MS_TO_NS), settings.queue_limit)
         self._intake = Intake(
             settings, clock=clock, calendar=calendar, observer=self._observer, outlet=self._outlet,
             progress=self._progress, state=self._state,
         )  # fmt: skip
+        if fed is not None:
+            self._intake.contracts.legs = fed.legs
         self._warm_up = WarmUp(settings, clock, self._observer)
         self._session = ConnectedSession(self._intake, self._warm_up, clock, calendar)
         chance = jitter or random.Random()  # noqa: S311 - spreads reconnections, guards no secret
@@ -108,6 +129,10 @@ class IbFeed:
             await asyncio.gather(running, return_exceptions=True)
 
     async def perform(self, effect: FetchChain) -> None:
+        """Fetch a chain, as `begin`."""
+        self.begin(effect)
+
+    def begin(self, effect: FetchChain) -> None:
         """Fetch a chain; the answer is an event. What cannot be fetched is not answered: the engine waits 10 s only."""
         if effect.request_id in self._open_chains:
             return
@@ -136,6 +161,8 @@ class IbFeed:
         for name in names:
             line = lines.named(name)
             trouble = line.trouble if line is not None else self._intake.contracts.troubles.get(name)
+            if trouble is None and name in self._warm_up.left_out:
+                trouble = "its history could not be had"
             last = lines.last_live_ns.get(name)
             rows.append(InstrumentStatus(instrument_id=name, last_live_ns=last, trouble=trouble))
         return FeedStatus(

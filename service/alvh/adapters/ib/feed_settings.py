@@ -6,6 +6,8 @@ from datetime import date
 from enum import StrEnum
 from typing import Final
 
+from alvh.adapters.ib.pacing import HISTORY_LIMIT
+
 
 class Kind(StrEnum):
     """What an instrument is, which says how its ticks are read."""
@@ -126,7 +128,9 @@ class IbFeedSettings:
         probe_interval_s, probe_timeout_s: together below the 35 s in which a half-open socket must be found.
         backoff_first_s, backoff_cap_s: waiting between attempts to connect, doubled up to the cap, jittered.
         verify_after_s: after the broker says that data is maintained, what has not ticked by then is asked for again.
+        small_cap_patience_s: how long RUT, then IWM, may take to show that they are quoted.
         close_settle_s: a daily bar is taken as final so long after its close (the VIX family closes at 16:15).
+        history_limit: history requests in ten minutes (the broker allows 60, other programs' included).
         queue_limit: events that may wait for the reader: a minute of the busiest second seen, some 10 MB.
     """
 
@@ -151,15 +155,16 @@ class IbFeedSettings:
     connect_timeout_s: float = 10.0
     request_timeout_s: float = 10.0
     history_timeout_s: float = 30.0
-    history_patience_s: float = 120.0
+    history_patience_s: float = 60.0
     chain_timeout_s: float = 8.0
     probe_interval_s: float = 15.0
     probe_timeout_s: float = 10.0
     backoff_first_s: float = 1.0
     backoff_cap_s: float = 30.0
     verify_after_s: float = 1.5
-    small_cap_patience_s: float = 60.0
+    small_cap_patience_s: float = 20.0
     close_settle_s: float = 1200.0
+    history_limit: int = HISTORY_LIMIT
     queue_limit: int = 10_000
 
     def __post_init__(self) -> None:

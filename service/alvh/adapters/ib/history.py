@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from ib_async import Contract
@@ -13,7 +13,8 @@ from alvh.adapters.ib.feed_settings import IbFeedSettings, Kind, Observer, Watch
 from alvh.adapters.ib.link import Link, RefusedError
 from alvh.adapters.ib.pacing import HistoryPacing
 from alvh.adapters.ib.ticks import price_of
-from alvh.core.events import DailyBar, Event, FuturesCurve
+from alvh.core.events import DailyBar, Event, FuturesCurve, SessionClose
+from alvh.core.portfolios import SMALL_CAPS
 from alvh.core.sessions import SessionCalendar
 from alvh.errors import OutageError
 from alvh.shell.ports import Clock
@@ -24,8 +25,11 @@ _KINDS_WITH_HISTORY: Final = frozenset({Kind.INDEX, Kind.VOLATILITY, Kind.FUND})
 _FIRST_RETRY_S: Final = 16.0
 _LONGEST_RETRY_S: Final = 300.0
 _DAYS_OF_A_YEAR: Final = 365
-# Words by which a refusal (162) says that asking again does not help.
-_HOPELESS: Final = ("no data", "no market data permissions", "not available")
+# A refusal (162) that speaks of these may be over when it is asked again; any other means: there is none.
+_PASSING: Final = ("pacing", "cancel", "connect", "timeout", "timed out")
+_HISTORY_REFUSED: Final = 162
+# The choice of the small-cap index is made once: so often RUT's history must be denied in a row.
+_DENIALS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,10 @@ class Gap:
 
     after: date | None
     last: date
+
+    def __str__(self) -> str:
+        """Say it for a person."""
+        return f"to {self.last}" if self.after is None else f"behind {self.after} to {self.last}"
 
     @property
     def is_empty(self) -> bool:
@@ -51,11 +59,10 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One history to fetch: under which name, of which contract, and whether it may be given up."""
+    """One history to fetch: under which name, of which contract; the settlement of a future."""
 
     name: str
     contract: Contract
-    is_essential: bool
     expiry: date | None = None
 
 
@@ -69,6 +76,10 @@ class WarmUp:
         settings: limits and what is essential.
         clock: time and sleeping.
         observer: told what is left out.
+
+    Attributes:
+        waiting: what is waited for, by name, and why.
+        left_out: whose history could not be had; theirs are signals that begin with nothing.
     """
 
     def __init__(self, settings: IbFeedSettings, clock: Clock, observer: Observer) -> None:
@@ -76,30 +87,47 @@ class WarmUp:
         self._settings = settings
         self._clock = clock
         self._observer = observer
-        self._pacing = HistoryPacing()
+        self._pacing = HistoryPacing(settings.history_limit)
         self._turn = asyncio.Lock()
         self._slots = asyncio.Semaphore(CONCURRENT_REQUESTS)
         self._closes: dict[str, Closes] = {}
         self._gap: Gap | None = None
+        self._small_cap = SMALL_CAPS[0]
+        self._is_decided = asyncio.Event()
+        self._denials = 0
         self.waiting: dict[str, str] = {}
+        self.left_out: set[str] = set()
 
     async def fetch(
-        self, link: Link, contracts: ContractBook, gap: Gap, calendar: SessionCalendar
+        self, link: Link, contracts: ContractBook, gap: Gap, calendar: SessionCalendar, watched: str | None
     ) -> tuple[Event, ...]:
-        """Return the events of the missing sessions, by session and name; the curve behind the bars of its session.
+        """Return the events of the missing sessions, by session and name; the curve behind the bars, then the close.
 
         Waits for ever for what is essential; what is only wanted is given up after a while, or at once where the
         broker has none. What was fetched is kept until all is there, so that a broken connection costs nothing.
+
+        Args:
+            link: the connection.
+            contracts: what is resolved.
+            gap: the missing sessions.
+            calendar: the sessions in force.
+            watched: the small-cap index, where it is chosen already.
         """
         if gap != self._gap:
             self._gap = gap
             self._closes.clear()
+        known = [name for name in SMALL_CAPS if contracts.contract(name) is not None]
+        self._small_cap = watched or next(iter(known), SMALL_CAPS[0])
+        self._is_decided, self._denials = asyncio.Event(), 0
+        if watched is not None or len(known) < len(SMALL_CAPS) or SMALL_CAPS[0] in self._closes:
+            self._is_decided.set()
+        self.left_out.clear()
         jobs = self._jobs(contracts)
         if contracts.futures:
             futures = await contracts.past_futures(link, calendar, self._first_session(gap))
-            jobs += [Job(name=f"VX {day}", contract=future, is_essential=False, expiry=day) for day, future in futures]
+            jobs += [Job(name=f"VX {day}", contract=future, expiry=day) for day, future in futures]
         jobs = [job for job in jobs if job.name not in self._closes]
-        self.waiting = {job.name: "not asked yet" for job in jobs if job.is_essential}
+        self.waiting = {job.name: "history: not asked yet" for job in jobs if self._is_essential(job.name)}
         try:
             async with asyncio.TaskGroup() as group:
                 for job in jobs:
@@ -111,23 +139,29 @@ class WarmUp:
             raise OutageError("the connection ended while history was fetched") from outages
         closes, self._closes = self._closes, {}
         self.waiting = {}
-        return tuple(_events(closes, gap, calendar, self._clock.now()))
+        events = tuple(_events(closes, gap, calendar, self._clock.now()))
+        last = calendar.session(gap.last)
+        for name in sorted(closes.keys() & {*self._settings.essential, self._small_cap}):
+            if last is not None and gap.last not in closes[name]:
+                self._leave_out(name)
+        return events
+
+    def _leave_out(self, name: str) -> None:
+        self.left_out.add(name)
+        self._observer.on_rejected(name, "no_history")
+
+    def _is_essential(self, name: str) -> bool:
+        return name in self._settings.essential or name == self._small_cap
 
     def _first_session(self, gap: Gap) -> date:
         earliest = date.fromordinal(gap.last.toordinal() - self._settings.vx_history_days)
         return earliest if gap.after is None else max(gap.after, earliest)
 
     def _jobs(self, contracts: ContractBook) -> list[Job]:
-        small_cap = "RUT" if contracts.contract("RUT") is not None else "IWM"
-        essential = {*self._settings.essential, small_cap}
         watched: Iterable[Watched] = self._settings.watchlist
         names = [w.instrument_id for w in watched if w.kind in _KINDS_WITH_HISTORY]
         rows = [(name, contracts.contract(name)) for name in names]
-        return [
-            Job(name=name, contract=contract, is_essential=name in essential)
-            for name, contract in rows
-            if contract is not None
-        ]
+        return [Job(name=name, contract=contract) for name, contract in rows if contract is not None]
 
     async def _complete(self, link: Link, job: Job, gap: Gap) -> None:
         """Ask until the history is there, or may be given up."""
@@ -135,24 +169,41 @@ class WarmUp:
         retry_s = _FIRST_RETRY_S
         while True:
             trouble, is_hopeless = await self._try(link, job, gap)
+            if trouble is not None and not link.ib.client.isReady():
+                raise OutageError("the connection ended")
+            if job.name == SMALL_CAPS[0] and not self._is_decided.is_set():
+                self._decide_small_cap(has_history=trouble is None, is_hopeless=is_hopeless)
             if trouble is None:
                 self.waiting.pop(job.name, None)
                 return
-            if not link.ib.client.isReady():
-                raise OutageError("the connection ended")
-            if job.is_essential:
+            if job.name == SMALL_CAPS[1] and is_hopeless:
+                await self._is_decided.wait()
+            if self._is_essential(job.name):
                 self.waiting[job.name] = trouble
             elif is_hopeless or job.expiry is not None or self._clock.now() + round(retry_s * 1e9) > give_up_at:
-                self._observer.on_rejected(job.name, "no_history")
+                self._leave_out(job.name)
                 return
             await self._clock.sleep(retry_s)
             retry_s = min(2 * retry_s, _LONGEST_RETRY_S)
+
+    def _decide_small_cap(self, *, has_history: bool, is_hopeless: bool) -> None:
+        """Watch the index, or its fund where the broker says again and again that it has no history of the index."""
+        self._denials = self._denials + 1 if is_hopeless else 0
+        is_hopeless = self._denials >= _DENIALS
+        if is_hopeless:
+            self._small_cap = SMALL_CAPS[1]
+            self.waiting.pop(SMALL_CAPS[0], None)
+            if self._small_cap not in self._closes:
+                self.waiting[self._small_cap] = "history: not there yet"
+        if is_hopeless or has_history:
+            self._is_decided.set()
 
     async def _try(self, link: Link, job: Job, gap: Gap) -> tuple[str | None, bool]:
         """Ask once; return what went wrong, and whether asking again is hopeless."""
         timeout_s = self._settings.history_timeout_s
         async with self._slots:
             await self._wait_for_turn(job.name)
+            began = self._clock.now()
             try:
                 bars = await link.ask(
                     lambda: link.ib.reqHistoricalDataAsync(
@@ -162,7 +213,8 @@ class WarmUp:
                     timeout_s + 1,
                 )  # fmt: skip
             except RefusedError as refused:
-                return f"history: {refused}", any(word in refused.text.lower() for word in _HOPELESS)
+                is_passing = any(word in refused.text.lower() for word in _PASSING)
+                return f"history: {refused}", refused.code == _HISTORY_REFUSED and not is_passing
             except OutageError as outage:
                 return f"history: {outage}", False
         closes = {
@@ -171,7 +223,9 @@ class WarmUp:
             if (day := _session_date(bar.date)) is not None and (close := price_of(bar.close)) is not None
         }
         if not closes:
-            return "history: an empty answer, or none in time", False
+            if self._clock.now() - began < timeout_s * 1e9:
+                return "history: an empty answer", True
+            return f"history: no answer within {timeout_s:g} s", False
         self._closes[job.name] = closes
         return None, False
 
@@ -191,14 +245,16 @@ def _session_date(at: object) -> date | None:
 
 
 def _events(closes: dict[str, Closes], gap: Gap, calendar: SessionCalendar, now: int) -> Iterable[Event]:
-    """Yield bars by (session, name), and the curve behind the bars of each session."""
+    """Yield bars by (session, name), the curve behind the bars of each session, and its close.
+
+    From the first session with a bar on every session of the exchange has its close, whether it has bars or not.
+    """
     expiries = {name: date.fromisoformat(name.removeprefix("VX ")) for name in closes if name.startswith("VX ")}
     wanted: Callable[[date], bool] = lambda day: (gap.after is None or day > gap.after) and day <= gap.last  # noqa: E731
-    days = sorted({day for own in closes.values() for day in own if wanted(day)})
-    for day in days:
-        session = calendar.session(day)
-        if session is None:
-            continue
+    known = [day for own in closes.values() for day in own if wanted(day) and calendar.is_session(day)]
+    first = min(known, default=gap.last) if gap.after is None else gap.after + timedelta(days=1)
+    for session in calendar.sessions_between(first, gap.last):
+        day = session.date
         for name in sorted(closes.keys() - expiries.keys()):
             if day in closes[name]:
                 yield DailyBar(
@@ -211,3 +267,4 @@ def _events(closes: dict[str, Closes], gap: Gap, calendar: SessionCalendar, now:
         )
         if nodes:
             yield FuturesCurve(ts_event=session.close_ns, ts_recv=now, symbol="VX", nodes=tuple(nodes))
+        yield SessionClose(ts_event=session.close_ns, ts_recv=now, session=day, is_history=day < gap.last)

@@ -20,7 +20,7 @@ from alvh.adapters.ib.link import Link
 from alvh.adapters.ib.outlet import Outlet
 from alvh.adapters.ib.states import Cause, ConnectionState, State
 from alvh.core.events import FeedState, Quote, WatchedIndex
-from alvh.core.sessions import Session, SessionCalendar
+from alvh.core.sessions import Session, SessionCalendar, et_date
 from alvh.errors import JournalError, OutageError
 from alvh.shell.ports import Clock
 
@@ -30,16 +30,27 @@ SMALL_CAP_PROXY: Final = "IWM"
 # Ticks in flight may arrive behind a 1100; live ones that come later than this say that the broker is back.
 _AFTERGLOW_NS: Final = 5 * 10**9
 _PAUSE_IN_SESSION_S: Final = 1.0
+_LOOK_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 60.0
 _NO_SUBSCRIPTION: Final = frozenset({354, 200})
 
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """How far the feed has told history: every close up to `known_until`; and the small-cap index it has chosen."""
+    """How far the feed has told history: every close up to `known_until`; and the small-cap index it has chosen.
+
+    Attributes:
+        asks: the last session whose close the engine has taken, asked each time; None: the feed keeps count by itself.
+    """
 
     known_until: date | None = None
     watched: str | None = None
+    asks: Callable[[], date | None] | None = None
+
+    def known(self) -> date | None:
+        """Return the last session that needs no telling."""
+        theirs = None if self.asks is None else self.asks()
+        return max((day for day in (theirs, self.known_until) if day is not None), default=None)
 
     def position(self) -> str:
         """Return it as the feed's position."""
@@ -50,7 +61,7 @@ class Progress:
         """Go on behind a stored position; one that cannot be read means starting over."""
         try:
             stored = json.loads(position or "{}")
-            known = stored.get("known_until")
+            known = None if self.asks is not None else stored.get("known_until")
             self.known_until = date.fromisoformat(known) if known else self.known_until
             self.watched = stored.get("watched") or self.watched
         except (ValueError, TypeError, AttributeError):
@@ -139,6 +150,8 @@ class Intake:
             case Kind.BREADTH:
                 if session is not None:
                     self._breadth.note(line, now)
+            case Kind.FUND if session is None:
+                pass  # funds trade on behind the close, which must stay their last price of the session
             case _:
                 for quote in quotes:
                     self._tell_quote(quote)
@@ -207,7 +220,7 @@ class Intake:
         settled = self._calendar().last_close_until(self._clock.now() - round(self.settings.close_settle_s * 1e9))
         if settled is None:
             return None
-        gap = Gap(after=self.progress.known_until, last=settled.date)
+        gap = Gap(after=self.progress.known(), last=settled.date)
         return None if gap.is_empty else gap
 
     # --- time -----------------------------------------------------------------------------------------------------
@@ -256,21 +269,25 @@ class Intake:
         for observation in self._breadth.at_close(closed, now):
             self.outlet.tell(observation)
         seen_ns = self.lines.last_live_ns.get(SPX, 0)
-        if self.is_armed and seen_ns >= closed.close_ns - round(self.settings.stale_after_s * 1e9):
+        is_seen = self.is_armed and seen_ns >= closed.close_ns - round(self.settings.stale_after_s * 1e9)
+        if is_seen and self.progress.asks is None:
             self.progress.known_until = closed.date
             self.outlet.mark(self.progress.position())
 
     def _look_for_silence(self, now: int, session: Session | None) -> None:
-        dull: list[str] = []
+        dull: list[str] = list(self.contracts.missing(et_date(now)))
+        is_degraded = bool(dull)
         for line in self.lines:
             if session is not None and not self.lines.is_fresh(line, now, session):
                 dull.append(line.instrument_id)
                 self._tell_not_live(line, self.lines.why_not_live(line, now))
             if self.link is not None and self.lines.due_again(line, now, session):
                 self._ask_again(line, now)
-        decisive = [name for name in dull if self._is_decisive(name)]
+                is_degraded = is_degraded or line.watched.kind in DECISIVE
         detail = f"no live quote of {', '.join(dull)}" if dull else "every instrument is live"
-        self.state.on(Cause.STALE if decisive else Cause.FRESH, detail)
+        if session is None:
+            detail = "outside the exchange's hours" + (f"; cannot be had: {', '.join(dull)}" if dull else "")
+        self.state.on(Cause.STALE if is_degraded else Cause.FRESH, detail)
 
     def _ask_again(self, line: Line, now: int) -> None:
         if self.link is None:
@@ -303,6 +320,22 @@ class Intake:
         is_patient = now - since >= self.settings.small_cap_patience_s * 1e9
         if is_patient and proxy is not None and self.lines.is_fresh(proxy, now, session):
             self._choose(SMALL_CAP_PROXY)
+
+    async def settle_small_cap(self, with_history: Iterable[str]) -> None:
+        """Choose the small-cap index: RUT where it is quoted and has a history, else IWM; once, and for good.
+
+        A line that has said neither price nor refusal is waited for; behind that the first that was not refused is it.
+        """
+        names = [name for name in (SMALL_CAP, SMALL_CAP_PROXY) if name in set(with_history)]
+        give_up_at = self._clock.now() + round(self.settings.small_cap_patience_s * 1e9)
+        while self.progress.watched is None and names:
+            quoted = [self.lines.is_quoted(name) for name in names]
+            candidates = [name for name, is_quoted in zip(names, quoted, strict=True) if is_quoted is not False]
+            is_clear = True in quoted and None not in quoted[: quoted.index(True)]
+            if is_clear or self._clock.now() >= give_up_at:
+                self._choose(names[quoted.index(True)] if is_clear else (candidates or names)[0])
+                return
+            await self._clock.sleep(_LOOK_S)
 
     def tell_positions(self) -> None:
         """Tell all positions of the accounts asked for."""

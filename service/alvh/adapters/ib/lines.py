@@ -10,7 +10,7 @@ from ib_async import Contract, Ticker
 from alvh.adapters.ib.codes import Code, Meaning
 from alvh.adapters.ib.feed_settings import IbFeedSettings, Kind, Watched
 from alvh.adapters.ib.link import Link
-from alvh.adapters.ib.ticks import LIVE, Reading, TickReader
+from alvh.adapters.ib.ticks import LIVE, Reading, TickReader, price_of
 from alvh.core.sessions import Session
 
 # Instruments whose silence alone makes the feed not ready; the others are named, and decide less.
@@ -21,6 +21,7 @@ _FIRST_ASK_AGAIN_S: Final = 30.0
 _LONGEST_ASK_AGAIN_S: Final = 300.0
 # Silence is looked for once a second; this much earlier, so that it is named within the limit and not behind it.
 _MARGIN_S: Final = 1.0
+_FROZEN_KIND: Final = 2
 _DELAYED_KIND: Final = 3
 _KIND_NAMES: Final = {2: "frozen data", 3: "delayed data", 4: "delayed, frozen data"}
 
@@ -185,6 +186,16 @@ class Lines:
         if last < line.since_ns:
             return line.since_ns <= opened and now - opened <= self.stale_after_ns(line)
         return now - max(last, opened) <= self.stale_after_ns(line)
+
+    def is_quoted(self, name: str) -> bool | None:
+        """Tell whether an instrument has a live line with a price; None where its line has said nothing yet."""
+        line = self._by_name.get(name)
+        if line is None or line.trouble is not None:
+            return False
+        ticker = line.ticker
+        if ticker is None or ticker.marketDataType not in {LIVE, _FROZEN_KIND}:
+            return False
+        return True if price_of(ticker.last) or price_of(ticker.close) else None
 
     def due_again(self, line: Line, now: int, session: Session | None) -> bool:
         """Tell whether a line is to be asked for again now; each time later than the time before."""

@@ -13,7 +13,8 @@ from alvh.adapters.ib.history import WarmUp
 from alvh.adapters.ib.intake import SPX, Intake
 from alvh.adapters.ib.link import Happening, Link, What, stop
 from alvh.adapters.ib.states import Cause, State
-from alvh.core.events import DailyBar, Event
+from alvh.core.events import DailyBar, Event, SessionClose
+from alvh.core.portfolios import SMALL_CAPS
 from alvh.core.sessions import SessionCalendar, et_date
 from alvh.errors import OutageError
 from alvh.shell.ports import Clock
@@ -46,6 +47,7 @@ class ConnectedSession:
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
         self._broken_farms = 0
+        self._futures_of: date | None = None
         self.has_been_armed = False
         self.announced_port: int | None = None
 
@@ -141,20 +143,41 @@ class ConnectedSession:
     # --- the way up -----------------------------------------------------------------------------------------------
 
     async def _bring_up(self, link: Link, *, keeps_lines: bool) -> None:
-        """Go from syncing to live, then keep up; what fails in passing is tried again."""
+        """Go from syncing to live, then keep up; a close that was not seen leads back to warming."""
+        if not await self._until_warm(link, keeps_lines=keeps_lines):
+            return
+        if keeps_lines:
+            await self._verify(link)
+        self._intake.check()
+        while True:
+            await self._keep_up(link)
+            gap = self._intake.gap()
+            self._intake.disarm(f"closes were not seen: {gap}")
+            self._intake.state.on(Cause.GAP, f"history is being fetched: {gap}")
+            if not await self._until_warm(link, keeps_lines=True, is_synced=True):
+                return
+            self._intake.check()
+
+    async def _until_warm(self, link: Link, *, keeps_lines: bool, is_synced: bool = False) -> bool:
+        """Synchronise and fetch what history is missing, then let quotes out; what fails in passing is tried again.
+
+        Returns False where the connection ended.
+        """
         intake = self._intake
         wait_s = _SYNC_AGAIN_S
         has_asked = keeps_lines
         while True:
             try:
-                await self._sync(link, keeps_lines=has_asked)
-                has_asked = True
-                intake.state.on(Cause.SYNCED, "history is being fetched")
+                if not is_synced:
+                    await self._sync(link, keeps_lines=has_asked)
+                    has_asked = True
+                    intake.state.on(Cause.SYNCED, f"history is being fetched: {intake.gap() or 'none is missing'}")
                 await self._warm(link)
                 break
             except OutageError as outage:
                 if not link.ib.client.isReady():
-                    return
+                    return False
+                is_synced = False
                 if intake.state.state is State.WARMING:
                     intake.state.on(Cause.BROKER_BACK, str(outage))
                 else:
@@ -164,18 +187,18 @@ class ConnectedSession:
         intake.arm()
         self.has_been_armed = True
         intake.state.on(Cause.WARM, "waiting for live quotes")
-        if keeps_lines:
-            await self._verify(link)
-        intake.check()
-        await self._keep_up(link)
+        return True
 
     async def _sync(self, link: Link, *, keeps_lines: bool) -> None:
         intake = self._intake
         contracts: ContractBook = intake.contracts
         today = et_date(self._clock.now())
-        await asyncio.gather(
-            contracts.resolve_futures(link, self._calendar(), today), contracts.resolve(link, contracts.in_order(today))
-        )
+        # What the broker could not name a moment ago holds nothing up; `_keep_up` asks for it now and then.
+        wanted = [w for w in contracts.in_order(today) if w.instrument_id not in contracts.troubles or _is_vital(w)]
+        asked = [contracts.resolve(link, wanted)]
+        if today != self._futures_of:
+            asked.append(self._resolve_futures(link, today))
+        await asyncio.gather(*asked)
         if contracts.contract(SPX) is None:
             raise OutageError(f"SPX: {contracts.troubles.get(SPX, 'no contract')}")
         if intake.settings.wants_positions:
@@ -204,7 +227,8 @@ class ConnectedSession:
         gap = intake.gap()
         if gap is None:
             return
-        events = await self._warm_up.fetch(link, intake.contracts, gap, self._calendar())
+        events = await self._warm_up.fetch(link, intake.contracts, gap, self._calendar(), intake.progress.watched)
+        await intake.settle_small_cap(bar.instrument_id for bar in events if isinstance(bar, DailyBar))
         for event, following in zip(events, (*events[1:], None), strict=True):
             if _session_of(event) != _session_of(following) and (day := _session_of(event)) is not None:
                 intake.progress.known_until = day
@@ -224,31 +248,40 @@ class ConnectedSession:
                     intake.lines.ask(link, line, self._clock.now())
 
     async def _keep_up(self, link: Link) -> None:
-        """Roll the curve when the exchange's date changes; now and then look for what could not be resolved."""
-        intake = self._intake
-        day = et_date(self._clock.now())
+        """Roll the curve when the exchange's date changes, follow the book's legs, look for what could not be resolved.
+
+        Returns as soon as a close is missing that history has.
+        """
+        intake, contracts = self._intake, self._intake.contracts
         turn = 0
-        while True:
+        while intake.gap() is None:
             await self._clock.sleep(_KEEP_UP_S)
             turn += 1
             today = et_date(self._clock.now())
-            try:
-                if today != day:
-                    await intake.contracts.resolve_futures(link, self._calendar(), today)
-                if today != day or turn % _RESOLVE_AGAIN_TURNS == 0:
-                    wanted = intake.contracts.in_order(today)
-                    await intake.contracts.resolve(link, wanted)
-                    self._arrange(link, wanted)
-            except OutageError:
-                continue
-            day = today
+            is_turn = turn % _RESOLVE_AGAIN_TURNS == 0
+            with contextlib.suppress(OutageError):
+                if today != self._futures_of or (is_turn and {"VX", "VXM"} & contracts.troubles.keys()):
+                    await self._resolve_futures(link, today)
+                wanted = contracts.in_order(today)
+                await contracts.resolve(
+                    link, [w for w in wanted if is_turn or w.instrument_id not in contracts.troubles]
+                )
+                self._arrange(link, wanted)
+
+    async def _resolve_futures(self, link: Link, today: date) -> None:
+        await self._intake.contracts.resolve_futures(link, self._calendar(), today)
+        self._futures_of = today
 
 
 def _session_of(event: Event | None) -> date | None:
     """Return the session of a warm-up event: the date of the close it is stamped with."""
     if event is None:
         return None
-    return event.session if isinstance(event, DailyBar) else et_date(event.ts_event)
+    return event.session if isinstance(event, DailyBar | SessionClose) else et_date(event.ts_event)
+
+
+def _is_vital(watched: Watched) -> bool:
+    return watched.instrument_id in {SPX, *SMALL_CAPS}
 
 
 def _port_of(line: str) -> int | None:

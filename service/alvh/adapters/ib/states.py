@@ -28,12 +28,14 @@ class Cause(StrEnum):
     STALE = "stale"
     BROKER_LOST = "broker_lost"
     BROKER_BACK = "broker_back"
+    GAP = "gap"
     SILENT = "silent"
     CLOSED = "closed"
 
 
 _ANYWHERE: Final = {Cause.BROKER_LOST: State.LOST, Cause.SILENT: State.HALF_OPEN, Cause.CLOSED: State.CONNECTING}
-# A broker that comes back is synced with anew wherever it left us; what is still good makes that quick.
+# A broker that comes back is synced with anew wherever it left us; what is still good makes that quick. A close that
+# was not seen (GAP) is fetched from history before anything of the next session is told.
 _UP: Final = {**_ANYWHERE, Cause.BROKER_BACK: State.SYNCING}
 
 TRANSITIONS: Final[Mapping[State, Mapping[Cause, State]]] = MappingProxyType(
@@ -41,8 +43,8 @@ TRANSITIONS: Final[Mapping[State, Mapping[Cause, State]]] = MappingProxyType(
         State.CONNECTING: {Cause.CONNECTED: State.SYNCING, Cause.CLOSED: State.CONNECTING},
         State.SYNCING: {**_UP, Cause.SYNCED: State.WARMING},
         State.WARMING: {**_UP, Cause.WARM: State.DEGRADED},
-        State.DEGRADED: {**_UP, Cause.FRESH: State.LIVE, Cause.STALE: State.DEGRADED},
-        State.LIVE: {**_UP, Cause.FRESH: State.LIVE, Cause.STALE: State.DEGRADED},
+        State.DEGRADED: {**_UP, Cause.GAP: State.WARMING, Cause.FRESH: State.LIVE, Cause.STALE: State.DEGRADED},
+        State.LIVE: {**_UP, Cause.GAP: State.WARMING, Cause.FRESH: State.LIVE, Cause.STALE: State.DEGRADED},
         State.LOST: _UP,
         State.HALF_OPEN: {Cause.CLOSED: State.CONNECTING},
     }
