@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import (
     AfterValidator,
-    AliasChoices,
     BaseModel,
     Field,
     SecretStr,
@@ -28,48 +27,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from alvh.errors import InputError
 from alvh.settings_book import CondorProgram, Condors, Fees, HeldLegs, Rates, SmallCap
+from alvh.settings_feeds import Feed, IbFeed, Seconds, SimulatedFeed
 from alvh.settings_methodology import Knobs, Methodology
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-Port = Annotated[int, Field(ge=1, le=65_535)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
 EMBEDDED: Final = "embedded"
-
-
-class SimulatedFeed(Knobs):
-    """A made-up market, labelled so wherever it shows."""
-
-    kind: Literal["simulated"]
-    seed: int = Field(default=1, ge=0, description="same seed, same market")
-    session_s: float = Field(default=5.0, ge=0, description="wall seconds a session takes; 0 is as fast as it goes")
-    start: date = Field(default=date(2025, 1, 2), description="first session")
-
-
-class TapeFeed(Knobs):
-    """History from a folder of CSV files."""
-
-    kind: Literal["tape"]
-    path: Path = Field(validation_alias=AliasChoices("path", "folder", "source"), description="the folder")
-    speed: Literal["full"] | Annotated[float, Field(gt=0)] = Field(
-        default="full", description="full, or market seconds per wall second"
-    )
-
-
-class IbFeed(Knobs):
-    """Interactive Brokers' TWS or IB Gateway, read-only."""
-
-    kind: Literal["ib"]
-    host: str = "127.0.0.1"
-    port: Port = Field(default=4002, description="IB Gateway: 4001 live, 4002 paper; TWS: 7496, 7497")
-    client_id: int = Field(default=17, ge=1, le=2_147_483_647, description="must be this service's alone")
-    account: str | None = Field(default=None, description="account whose positions are read; default: the first")
-    market_data_lines: int = Field(default=100, ge=10, description="lines the account may hold at once (IB: 100)")
-    stale_after_s: Seconds = Field(default=30.0, description="without a price tick in session, seconds")
-    close_delay_s: float = Field(default=1200.0, ge=0, description="a close is evaluated so long after it, seconds")
-    conflate_ms: float = Field(default=250.0, ge=0, description="interval of conflation before the journal, ms")
-
-
-Feed = Annotated[SimulatedFeed | TapeFeed | IbFeed, Field(discriminator="kind")]
 
 
 class Secretive(Knobs):

@@ -8,10 +8,10 @@ from alvh.settings import Settings
 
 _HEAD: Final = """# Configuration
 
-Generated from `service/alvh/settings.py`, `settings_book.py` and `settings_methodology.py` (`alvh schema config` prints
-the JSON Schema). The file is YAML; whatever is left out has its default. An environment variable `ALVH_SECTION__FIELD`
-wins over the file. Secrets: by environment, or in a file of their own (`password_file`, `token_file`); they are never
-shown.
+Generated from `service/alvh/settings.py`, `settings_book.py`, `settings_feeds.py` and `settings_methodology.py`
+(`alvh schema config` prints the JSON Schema). The file is YAML; whatever is left out has its default. An environment
+variable `ALVH_SECTION__FIELD` wins over the file. Secrets: by environment, or in a file of their own (`password_file`,
+`token_file`); they are never shown.
 
 Provenance of the methodology's numbers: SEED (stands in a source text, named), PUB (a public page of the authors),
 STD (textbook or exchange), ANCHOR (a published index or paper), CHOICE (ours).

@@ -20,6 +20,7 @@ from alvh.app import logs
 from alvh.app.addresses import broker_address, redis_address, valkey_folder
 from alvh.app.clock import WallClock
 from alvh.app.duty import DutyHours
+from alvh.app.live import ERROR_CODES, FeedWatch, LiveFeed
 from alvh.app.looking import STATUS_EXPIRES_S
 from alvh.app.lookout import Lookout
 from alvh.app.node import InstanceNode
@@ -29,7 +30,8 @@ from alvh.core.portfolio import PortfolioState
 from alvh.core.sessions import SessionCalendar
 from alvh.core.signals.book import SignalBook
 from alvh.errors import OutageError
-from alvh.settings import EMBEDDED, IbFeed, Settings, load
+from alvh.settings import EMBEDDED, Settings, load
+from alvh.settings_feeds import IbFeed
 
 _LOGGER: Final = logging.getLogger(__name__)
 ROUND_S: Final = 1.0  # how fresh gauges are; Prometheus asks every 5 s or less often
@@ -82,16 +84,18 @@ async def _serve(
     metrics = Metrics(_bounds(settings))
     lookout = Lookout(metrics)
     address = broker_address(settings, embedded_url)
+    clock = WallClock()
     node = InstanceNode(
         settings,
         redis=redis_address(settings),
         broker=address,
-        clock=WallClock(),
+        clock=clock,
         observer=lookout,
+        watch=FeedWatch(lookout, clock),
         on_said=lookout.said,
         on_recalled=lookout.recalled,
     )
-    window = DaemonWindow(settings, node, lookout)
+    window = DaemonWindow(settings, node, lookout, clock)
     http = settings.http
     server = HttpServer(window, exposition=metrics.exposition, host=http.host, port=http.port, token=http.secret())
     lookout.on_change = server.changed
@@ -150,6 +154,8 @@ async def _rounds(node: InstanceNode, lookout: Lookout, window: DaemonWindow, se
     duty = DutyHours(settings)
     while True:
         _measure(node, lookout, settings)
+        if isinstance(node.feed, LiveFeed):
+            lookout.metrics.feed_clock(node.feed.status().clock_skew_s)
         status = window.status()
         if node.is_leader:
             with suppress(OutageError):
@@ -210,6 +216,7 @@ def _bounds(settings: Settings) -> Bounds:
         feed=settings.feed.kind,
         portfolios=limits,
         instruments=tuple(INSTRUMENTS),
+        feed_error_codes=ERROR_CODES if is_live else (),
         signals=tuple(column for column in columns if "_" not in column),
     )
 

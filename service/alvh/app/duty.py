@@ -7,7 +7,8 @@ from typing import Final
 from alvh.adapters.prometheus import Hours
 from alvh.app.sources import calendar
 from alvh.core.sessions import SessionCalendar
-from alvh.settings import IbFeed, Settings
+from alvh.settings import Settings
+from alvh.settings_feeds import IbFeed
 
 NS: Final = 1_000_000_000
 # A fault that is found an hour before the open can be mended by then; what a close gives rise to (its evaluation

@@ -12,8 +12,9 @@ from alvh.core.engine import Engine
 from alvh.core.events import Calendar, Event
 from alvh.core.sessions import SessionCalendar
 from alvh.errors import InputError
-from alvh.settings import IbFeed, Settings, SimulatedFeed
-from alvh.settings import TapeFeed as TapeSettings
+from alvh.settings import Settings
+from alvh.settings_feeds import IbFeed, SimulatedFeed
+from alvh.settings_feeds import TapeFeed as TapeSettings
 from alvh.shell.ports import EventSource
 
 # A live feed asks for two years of history at its first start.
@@ -83,16 +84,25 @@ def _agrees(known: Calendar, fresh: Calendar) -> bool:
 
 
 def open_feed(
-    settings: Settings, sessions: SessionCalendar, on_malformed: Callable[[Path, int, str], None] = malformed
+    settings: Settings,
+    sessions: SessionCalendar,
+    live: Callable[[IbFeed], EventSource],
+    on_malformed: Callable[[Path, int, str], None] = malformed,
 ) -> EventSource:
-    """Return the tape or the simulator a configuration asks for.
+    """Return the feed a configuration asks for.
+
+    Args:
+        settings: the configuration.
+        sessions: the sessions in force.
+        live: makes the feed of Interactive Brokers.
+        on_malformed: told of a tape's rows that are left out.
 
     Raises:
-        InputError: the tape is missing, or the feed is not to be had in this version.
+        InputError: the tape is missing.
     """
     feed = settings.feed
     if isinstance(feed, IbFeed):
-        raise InputError("feed.kind: this version runs on simulated or tape; ib is tested but not connected yet")
+        return live(feed)
     if isinstance(feed, TapeSettings):
         speed = None if feed.speed == "full" else feed.speed
         return TapeFeed(

@@ -13,11 +13,13 @@ from alvh.adapters.redis import Keys, RedisAddress, RedisJournal, RedisLease, Re
 from alvh.adapters.redis.holder import this_process
 from alvh.app.feeds import open_feed, prelude
 from alvh.app.inbox import understand
+from alvh.app.live import FeedWatch, LiveFeed, live_feed
 from alvh.app.requests import Errands
 from alvh.core.effects import Effect
 from alvh.core.engine import Engine
 from alvh.errors import FencedError, InputError, OutageError
-from alvh.settings import Settings, SimulatedFeed
+from alvh.settings import Settings
+from alvh.settings_feeds import SimulatedFeed
 from alvh.shell.backoff import Backoff
 from alvh.shell.ports import Clock, EventSource, Observer, OutboundMessage, Sourced
 from alvh.shell.relay import Relay
@@ -43,6 +45,7 @@ class InstanceNode:
         broker: BrokerAddress,
         clock: Clock,
         observer: Observer,
+        watch: FeedWatch | None = None,
         on_said: Callable[[Sequence[OutboundMessage]], None] = lambda _: None,
         on_recalled: Callable[[Sequence[OutboundMessage]], None] = lambda _: None,
     ) -> None:
@@ -54,6 +57,7 @@ class InstanceNode:
             broker: where messages go.
             clock: time of day and sleep.
             observer: told what is going on.
+            watch: told what happens at a live feed; needed for one.
             on_said: told of messages that were committed, behind their hand-over.
             on_recalled: told, before we lead, of the newest messages that were committed earlier, oldest first.
         """
@@ -61,6 +65,7 @@ class InstanceNode:
         self._broker_address = broker
         self._clock = clock
         self._observer = observer
+        self._watch = watch
         self._on_said = on_said
         self._on_recalled = on_recalled
         self._keys = Keys(settings.instance)
@@ -74,6 +79,7 @@ class InstanceNode:
         self._stopping = asyncio.Event()
         self.epoch = 0
         self.is_feed_ended = False
+        self.feed: EventSource | None = None
 
     @property
     def engine(self) -> Engine:
@@ -123,6 +129,7 @@ class InstanceNode:
                     _LOGGER.warning("following from here on: %s", reason)
                 finally:
                     self._errands.drop()
+                    self.feed = None
                     self._led(0)
         finally:
             await self.link.close()
@@ -196,7 +203,13 @@ class InstanceNode:
         with suppress(OutageError):
             self._on_recalled(await self.outbox.newest(RECALLED))
         events, sessions = prelude(self._settings, self.engine, self._clock.now())
-        feed = open_feed(self._settings, sessions)
+        feed = self.feed = open_feed(
+            self._settings,
+            sessions,
+            lambda ib: live_feed(self._settings, ib, sessions, lambda: self.engine, self._watched()),
+        )
+        if isinstance(feed, LiveFeed):
+            self._errands.chains = feed
         broker = self._new_broker(lease.epoch)
         self._relay = Relay(
             self.outbox,
@@ -224,6 +237,10 @@ class InstanceNode:
             raise _first_cause(group) from group
         with suppress(OutageError):
             await lease.release()
+
+    def _watched(self) -> FeedWatch:
+        assert self._watch is not None, "who runs a live feed says who watches it"
+        return self._watch
 
     def _new_broker(self, epoch: int) -> MqttBroker:
         feed = self._settings.feed.kind

@@ -1,6 +1,5 @@
 """The daemon as the page may see it."""
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from alvh.adapters.http import (
     ChartLine,
     Connection,
     FeedView,
+    InstrumentView,
     LegView,
     MoveView,
     PortfolioSummary,
@@ -20,20 +20,23 @@ from alvh.adapters.http import (
     TimerView,
 )
 from alvh.app.inbox import answer as answer_event
+from alvh.app.live import LiveFeed
 from alvh.app.lookout import Lookout
 from alvh.app.node import InstanceNode
 from alvh.core.announce import rfc3339, signal_part
 from alvh.core.sessions import et_ns
 from alvh.errors import InputError
-from alvh.settings import IbFeed, Settings
-from alvh.shell.ports import Sourced
+from alvh.settings import Settings
+from alvh.settings_feeds import IbFeed
+from alvh.shell.ports import Clock, Sourced
 
 
 class DaemonWindow:
     """What `adapters.http.Window` asks for, from the node's engine and what the lookout noticed."""
 
-    def __init__(self, settings: Settings, node: InstanceNode, lookout: Lookout) -> None:
+    def __init__(self, settings: Settings, node: InstanceNode, lookout: Lookout, clock: Clock) -> None:
         self._settings = settings
+        self._clock = clock
         self._node = node
         self._lookout = lookout
 
@@ -52,30 +55,61 @@ class DaemonWindow:
         return [*reasons, *self._feed_reasons()]
 
     def _feed_reasons(self) -> list[str]:
-        board = self._node.engine.board
-        small_cap = self._node.engine.portfolios.small_cap or "RUT"
-        return [f"no quote of {name} yet" for name in ("SPX", small_cap) if board.price(name) is None]
+        engine = self._node.engine
+        if self._is_live:
+            feed = self._node.feed
+            reasons = list(feed.waiting_for()) if isinstance(feed, LiveFeed) else []
+            if engine.owed is not None:
+                reasons.append(f"the close of {engine.owed} was not seen; its history is waited for")
+            if engine.session is None and not reasons:
+                reasons.append("history: no session is known yet")
+            return reasons
+        small_cap = engine.portfolios.small_cap or "RUT"
+        return [f"no quote of {name} yet" for name in ("SPX", small_cap) if engine.board.price(name) is None]
+
+    def _feed_view(self) -> FeedView:
+        """Where prices come from; of a live feed also how it stands and what it lacks."""
+        kind = self._settings.feed.kind
+        view = FeedView(
+            kind=kind,
+            simulated=kind == "simulated",
+            is_connected=self._lookout.connections.get("feed", (not self._is_live, 0.0))[0],
+            note="the tape has ended" if self._node.is_feed_ended else None,
+        )
+        feed = self._node.feed
+        if not isinstance(feed, LiveFeed):
+            return view
+        found = feed.status()
+        left_out = f"; left out for want of lines: {', '.join(found.left_out)}" if found.left_out else ""
+        view["note"] = f"{found.state}: {found.detail}{left_out}"
+        view["state"] = found.state
+        view["left_out"] = list(found.left_out)
+        view["watched"] = found.watched
+        view["instruments"] = [
+            InstrumentView(
+                instrument=each.instrument_id,
+                received=None if each.last_live_ns is None else each.last_live_ns / 1e9,
+                trouble=each.trouble,
+            )
+            for each in found.instruments
+        ]
+        return view
 
     def status(self) -> Status:
         """Return what a person asks first."""
         engine = self._node.engine
         newest = max((engine.board.entry(name).ts_event for name in engine.board.prices()), default=0)
-        now_ns = time.time_ns() if self._is_live else newest
+        now_ns = self._clock.now() if self._is_live else newest
         feed = self._settings.feed
         return Status(
             instance=self._settings.instance,
             version=__version__,
-            now=time.time(),
+            now=self._clock.now() / 1e9,
             is_leader=self._node.is_leader,
             not_ready=list(self.ready()),
             in_session=engine.sessions is not None and engine.sessions.is_open(now_ns),
             session=engine.session.isoformat() if engine.session else None,
-            feed=FeedView(
-                kind=feed.kind,
-                simulated=feed.kind == "simulated",
-                is_connected=self._lookout.connections.get("feed", (True, 0.0))[0],
-                note="the tape has ended" if self._node.is_feed_ended else None,
-            ),
+            feed=self._feed_view(),
             connections=[
                 Connection(name=name, is_connected=is_connected, since=since)
                 for name, (is_connected, since) in sorted(self._lookout.connections.items())
@@ -194,7 +228,7 @@ class DaemonWindow:
             InputError: it does not fit.
             OutageError: we do not lead.
         """
-        event = answer_event(portfolio, dict(answer), time.time_ns(), f"answer to {portfolio}")
+        event = answer_event(portfolio, dict(answer), self._clock.now(), f"answer to {portfolio}")
         rank = self._node.engine.portfolios.rank_of(portfolio)
         if rank is None:
             raise InputError(f"no portfolio {portfolio}")

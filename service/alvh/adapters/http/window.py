@@ -8,13 +8,29 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, Protocol, TypedDict
 
 
+class InstrumentView(TypedDict):
+    """One instrument of a live feed: when its newest live price was received (Unix seconds), and what is wrong."""
+
+    instrument: str
+    received: float | None
+    trouble: str | None
+
+
 class FeedView(TypedDict):
-    """Where prices come from; `note` is one line about what is wrong with it, if anything."""
+    """Where prices come from; `note` is one line about how it stands or what is wrong with it, if anything.
+
+    A live feed also says its `state`, how each of its `instruments` does, which are `left_out` for want of lines, and
+    which small-cap index is `watched`.
+    """
 
     kind: str
     simulated: bool
     is_connected: bool
     note: str | None
+    state: NotRequired[str]
+    instruments: NotRequired[Sequence[InstrumentView]]
+    left_out: NotRequired[Sequence[str]]
+    watched: NotRequired[str | None]
 
 
 class Connection(TypedDict):

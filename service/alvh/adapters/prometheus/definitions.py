@@ -54,7 +54,7 @@ class Bounds:
     legs: tuple[str, ...] = HEDGE_LEGS
     phases: tuple[str, ...] = tuple(phase.value for phase in Phase)
     reasons: tuple[str, ...] = REASON_CODES
-    rejections: tuple[str, ...] = (*REASONS, "no_history", "no_chain")
+    rejections: tuple[str, ...] = (*REASONS, "no_history", "no_chain", "no_line")
     subjects: tuple[str, ...] = ("answer", "observation", "inbound", "curve", "session", "timer")
     refusals: tuple[str, ...] = (
         "too_large", "flood", "malformed", "duplicate", "out_of_order", "unknown", "unknown_portfolio", "refused",
