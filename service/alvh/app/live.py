@@ -30,6 +30,7 @@ _SAID: Final = 64
 def ib_settings(settings: Settings, feed: IbSettings) -> IbFeedSettings:
     """Return what the adapter is told."""
     hedges = any(portfolio.hedge == "alvh" for portfolio in settings.portfolios)
+    # All the same account's positions where several portfolios name it.
     named = tuple(dict.fromkeys(p.from_account for p in settings.portfolios if p.from_account))
     return IbFeedSettings(
         host=feed.host,

@@ -59,10 +59,11 @@ class DaemonWindow:
         if self._is_live:
             feed = self._node.feed
             reasons = list(feed.waiting_for()) if isinstance(feed, LiveFeed) else []
+            told = feed.status().known_until if isinstance(feed, LiveFeed) else None
             if engine.owed is not None:
                 reasons.append(f"the close of {engine.owed} was not seen; its history is waited for")
-            if engine.session is None and not reasons:
-                reasons.append("history: no session is known yet")
+            elif engine.session is None or (told is not None and engine.session < told):
+                reasons.append(f"history: taken up to {engine.session or 'nothing yet'} of {told or 'what is fetched'}")
             return reasons
         small_cap = engine.portfolios.small_cap or "RUT"
         return [f"no quote of {name} yet" for name in ("SPX", small_cap) if engine.board.price(name) is None]
