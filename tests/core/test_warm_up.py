@@ -122,7 +122,7 @@ def test_telling_again_changes_nothing() -> None:
         again = Engine()
         again.restore(made.checkpoint())
         assert again.known_until == DAYS[cut - 1]
-        assert again.pending() == ()
+        assert not again.pending()
         assert reasons(handled(again, told(DAYS[cut:60]))) == expected
         assert rows(again) == rows(straight)
         twice = handled(again, told(DAYS[:60]))
@@ -145,7 +145,7 @@ def test_a_close_that_was_not_seen_waits_for_its_history() -> None:
     assert (refused.reason, made.owed, made.session) == ("incomplete", day, DAYS[39])
     again = Engine()
     again.restore(made.checkpoint())
-    assert again.pending() == (), "the timer has fired; it does not fire again"
+    assert not again.pending(), "the timer has fired; it does not fire again"
     effects = handled(again, told([day]))
     assert (again.owed, again.session, again.portfolios.states[0].sessions) == (None, day, 1)
     assert len(published(effects, "signals")) == 1

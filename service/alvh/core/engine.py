@@ -43,6 +43,8 @@ from alvh.message_parts import Move
 CHECKPOINT_VERSION: Final = 2
 # What fires once per crossing is no rebalance where it stands alone (interfaces, section 4).
 NO_REBALANCE: Final = frozenset({"LIQ", "CAP", "DEFENCE"})
+# A close told so much later is priced by the model: chains of another time of day do not belong to it.
+LATE_NS: Final = 3 * 3600 * NS_PER_SECOND
 _NOTHING: Final[tuple[Effect, ...]] = ()
 
 
@@ -118,7 +120,8 @@ class Engine(EngineState):
         if self._calendar is None or (self._is_evaluated(event.session) and not self._evaluation.lags(event.session)):
             return (Refused(subject="session", reason="duplicate", detail=f"{event.session} has been evaluated"),)
         is_new = not self._is_evaluated(event.session)
-        if is_new and not event.is_history and any(map(self._wants_chains, range(len(self._portfolios.states)))):
+        is_timely = not event.is_history and event.ts_recv - event.ts_event <= LATE_NS
+        if is_new and is_timely and any(map(self._wants_chains, range(len(self._portfolios.states)))):
             asked = self._shelf.ask(event, event.session, (), max(event.ts_recv, self._resumed_ns))
             if asked:
                 return asked
