@@ -64,7 +64,9 @@ class EdrPart(Part):
 class BookCondor(Part):
     """One iron condor of the book."""
 
-    legs: dict[str, float] = of("strikes: long_put, short_put, short_call, long_call", "points")
+    legs: dict[str, float] = of(
+        "strikes: long_put, short_put, short_call, long_call; without those of a side that is gone", "points"
+    )
     expiry: str = of("ISO date")
     trading_class: str = of("SPXW (PM-settled) or SPX (AM-settled)")
     dte: int = of("calendar days to expiry", "days")
@@ -72,8 +74,8 @@ class BookCondor(Part):
     credit: float = of("credit received per condor", "points")
     mark: float = of("model or quoted value to close", "points")
     width: float = of("wider of the two wings", "points")
-    be_low: float = of("lower break-even at expiry", "points")
-    be_high: float = of("upper break-even at expiry", "points")
+    be_low: float | None = of("lower break-even at expiry; null where its put side is gone", "points")
+    be_high: float | None = of("upper break-even at expiry; null where its call side is gone", "points")
     max_loss: float = of("of all condors", "USD")
     greeks: dict[str, float] = of("delta USD per +1 %, vega USD per vol point, theta USD per day", default={})
     be_low_net: float | None = of("lower break-even if the hedge expires worthless", "points", default=None)
@@ -140,6 +142,31 @@ class Action(Part):
     fees: float | None = of("fees", "USD", default=None)
     time_window: str | None = of("when to trade, ET", default=None)
     depends_on: str | None = of("the action that must be filled first", default=None)
+    reason: str | None = of("the rule that asks for it, where it is one of the leg's own", default=None)
+    is_choice: bool = of("one of several ways for a person to choose; paper execution leaves it alone", default=False)
+
+
+class FinancingPart(Part):
+    """SPX call spreads sold to finance the hedge (FIN, methodology 3.6)."""
+
+    short_call: str = of("OCC symbol of the sold call")
+    long_call: str = of("OCC symbol of the bought call")
+    n: int = of("spreads held, or proposed")
+    proposed: bool = of("true: not held yet")
+    credit: float = of("received per spread", "points")
+    mark: float = of("what it costs to buy one back", "points")
+    short_delta: float = of("delta of the sold call", "points per point")
+    break_even: float = of("SPX at expiry at which one earns nothing", "points")
+    max_loss: float = of("of all of them at expiry", "USD")
+
+
+class RuleCheck(Part):
+    """One rule, what was measured, and the limit it was held against."""
+
+    name: str = of("which rule")
+    passed: bool = of("whether it holds")
+    value: float | None = of("what was measured", default=None)
+    limit: float | None = of("against what", default=None)
 
 
 class PackageLeg(Part):

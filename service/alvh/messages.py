@@ -20,6 +20,7 @@ from alvh.message_parts import (
     BreakEven,
     CurveNode,
     EdrPart,
+    FinancingPart,
     IwmPuts,
     LiquidityCheck,
     Move,
@@ -27,6 +28,7 @@ from alvh.message_parts import (
     Package,
     Part,
     Protocol,
+    RuleCheck,
     SignalPart,
     SmallCapPart,
     TargetLeg,
@@ -175,6 +177,9 @@ class HedgeAdjustment(Part):
     liquidity: list[LiquidityCheck] = of("the gate's verdict per leg", default=[])
     # Alternative, protocols, discipline, workflow
     iwm_puts: IwmPuts | None = of("what straight IWM puts would have done for the same money", default=None)
+    financing: list[FinancingPart] = of("financing spreads held, and the one proposed", default=[])
+    financing_checks: list[RuleCheck] = of("how a financing spread stands against every rule of 3.6", default=[])
+    condor_checks: list[str] = of("condor actions that are due and why they are not proposed", default=[])
     protocols: list[Protocol] = of("entry, exit, roll and stop of each leg", default=[])
     loyalty_error: int | None = of("sessions off target without a decision", "sessions", default=None)
     motion_error: int | None = of("size reversals within five sessions", default=None)
@@ -203,6 +208,13 @@ class HedgeTarget(Part):
     pricing: str = of("quotes, model or none")
     simulated: bool = of("true: no real market stands behind any number here")
     advice_status: str = of("this is decision support, not advice")
+    status: str | None = of(
+        "open, pending, approved, rejected, executed or superseded, behind the newest answer; null before the first",
+        default=None,
+    )
+    approvals_required: int = of("distinct approvers its adjustment needs", default=0)
+    approvals: list[Approval] = of("answers so far", default=[])
+    amendments: list[Amendment] = of("changes people made", default=[])
 
 
 class SignalSnapshot(Part):

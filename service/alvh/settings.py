@@ -160,6 +160,9 @@ class Portfolio(Knobs):
     execution: Literal["paper", "answers"] | None = Field(
         default=None, description="how held legs follow adjustments; default: paper, answers on a live feed"
     )
+    hold_new_above: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="VIX above which no new condor is opened (S44, 3.7 HOLD_NEW), points"
+    )
     approvals_required: bool = Field(default=False, description="every adjustment waits for an answer")
     hedge_instrument: Literal["alvh", "iwm_put", "mix"] = Field(default="alvh", description="the trader's choice")
     methodology: Methodology = Methodology()

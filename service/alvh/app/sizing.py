@@ -11,7 +11,8 @@ from alvh.app.size_input import read_portfolio
 from alvh.app.sources import calendar
 from alvh.core.announce import Cause, Origin, Shown, adjustment
 from alvh.core.events import FuturesCurve, OptionChain, Quote
-from alvh.core.hedge.desk import Given, HedgeDesk
+from alvh.core.hedge.desk import HedgeDesk
+from alvh.core.hedge.look import Given
 from alvh.core.hedge.phases import Phase, PhaseState
 from alvh.core.hedge.surface import QuadraticSmile
 from alvh.core.market import MarketBoard

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from alvh.core.effects import Publish
 from alvh.core.signals.model import Signal
-from alvh.message_parts import Move, SignalPart, TargetLeg
+from alvh.message_parts import Amendment, Approval, Move, SignalPart, TargetLeg
 from alvh.messages import (
     ADVICE_STATUS,
     REASON_CODES,
@@ -204,6 +204,59 @@ def adjustment(origin: Origin, portfolio: str, cause: Cause, decision: Decision)
         _publish("adjustment", portfolio, AdjustmentMessage(**shared, data=adjusted), retained=False),
         _publish("target", portfolio, TargetMessage(**shared, data=target), retained=True),
     )
+
+
+def target_of(messages: Sequence[Publish]) -> dict[str, Any]:
+    """Return the HedgeTarget among the messages of a decision, plain, for `target_again`."""
+    (said,) = (message for message in messages if message.kind == "target")
+    target: dict[str, Any] = json.loads(said.body)["data"]
+    return target
+
+
+def target_again(
+    origin: Origin,
+    target: Mapping[str, Any],
+    sequence: int,
+    ts_event: int,
+    legs: Sequence[Mapping[str, Any]],
+    *,
+    status: str,
+    approvals_required: int,
+    answers: Sequence[Mapping[str, Any]],
+) -> Publish:
+    """Return the newest target as it stands behind an answer: who agrees so far, what is wanted and held now.
+
+    Its sequence is still its adjustment's; its time, and with that its id, are those of the answer.
+    """
+    portfolio = str(target["portfolio"])
+    data = HedgeTarget(
+        **{
+            **target,
+            "legs": [TargetLeg(**leg) for leg in legs],
+            "as_of": rfc3339(ts_event),
+            "status": status,
+            "approvals_required": approvals_required,
+            "approvals": [
+                Approval(user=said["by"], stamp=said["time"], decision=said["decision"], reason=said["reason"])
+                for said in answers
+            ],
+            "amendments": [
+                _amendment(amendment, said["reason"]) for said in answers for amendment in said["amendments"]
+            ],
+        }
+    )
+    message = TargetMessage(
+        id=f"{portfolio}-{sequence:020d}-{ts_event}", source=origin.source, subject=portfolio, time=rfc3339(ts_event),
+        sequence=f"{sequence:020d}", data=data,
+    )  # fmt: skip
+    return _publish("target", portfolio, message, retained=True)
+
+
+def _amendment(said: Mapping[str, Any], reason: str | None) -> Amendment:
+    is_leg = "leg" in said
+    field_name = f"{said['leg']}.quantity" if is_leg else str(said.get("field", ""))
+    new = said.get("quantity") if is_leg else said.get("new")
+    return Amendment(field=field_name, new=new if isinstance(new, int | float | str) else None, reason=reason)
 
 
 def signals_message(

@@ -1,4 +1,4 @@
-"""What people say to adjustments: which answers count, and what is left unanswered."""
+"""What people say to adjustments: which answers count, how many agree, and what is left unanswered."""
 
 from typing import Any, Final
 
@@ -15,8 +15,10 @@ def refusal(state: PortfolioState, answer: Answer) -> str | None:
     """Return why an answer does not count, or None."""
     if answer.decision not in DECISIONS:
         return f"decision: expected one of {', '.join(DECISIONS)}, got {answer.decision}"
-    if not answer.by:
+    if not answer.by.strip():
         return "by: expected who decided"
+    if answer.decision in ("amend", "reject") and not (answer.reason or "").strip():
+        return f"reason: expected why, for {answer.decision}"
     given = state.answers.get(answer.event_id)
     if given is None:
         return f"{answer.event_id}: no adjustment of portfolio {state.portfolio_id} has this id, or it is long past"
@@ -25,7 +27,9 @@ def refusal(state: PortfolioState, answer: Answer) -> str | None:
 
 def _closed(state: PortfolioState, answer: Answer, given: list[dict[str, Any]]) -> str | None:
     """Return why nothing more can be said to an adjustment, or not this by this person, or None."""
-    if any(said["decision"] == answer.decision and said["by"] == answer.by for said in given):
+    last_amend = max((at for at, said in enumerate(given) if said["decision"] == "amend"), default=-1)
+    standing = given if answer.decision == "amend" else given[max(last_amend, 0) :]
+    if any(said["decision"] == answer.decision and said["by"] == answer.by for said in standing):
         return f"{answer.event_id}: {answer.by} has said {answer.decision} before"
     decided = [said["decision"] for said in given]
     for last, words in (("reject", "rejected"), ("executed", "executed")):
@@ -34,7 +38,48 @@ def _closed(state: PortfolioState, answer: Answer, given: list[dict[str, Any]]) 
     is_settled = "accept" in decided or "amend" in decided
     if answer.event_id != state.prev_event_id and not (answer.decision == "executed" and is_settled):
         return f"{answer.event_id}: superseded by {state.prev_event_id}"
+    needed, agreed = state.required.get(answer.event_id, 0), len(approvers(given))
+    if answer.decision == "executed" and agreed < needed:
+        return f"{answer.event_id}: needs {needed} approvals before it is executed, has {agreed}"
     return None
+
+
+def approvers(given: list[dict[str, Any]]) -> frozenset[str]:
+    """Return who agrees, each name once: what was accepted before an amendment was another proposal."""
+    last = max((at for at, said in enumerate(given) if said["decision"] == "amend"), default=0)
+    return frozenset(
+        said["by"].strip().casefold() for said in given[last:] if said["decision"] in ("accept", "amend")
+    )  # fmt: skip
+
+
+def is_approved(state: PortfolioState, event_id: str) -> bool:
+    """Whether as many people agree to an adjustment as it needs, at least one, and nobody has rejected it."""
+    given = state.answers.get(event_id, [])
+    if any(said["decision"] == "reject" for said in given):
+        return False
+    return len(approvers(given)) >= max(state.required.get(event_id, 0), 1)
+
+
+def status_of(state: PortfolioState, event_id: str) -> str:
+    """Return where an adjustment stands.
+
+    One of `open` (nobody needs to approve it), `pending`, `approved`, `rejected`, `executed`, `superseded` (by the next
+    one, before it was approved).
+    """
+    decided = [said["decision"] for said in state.answers.get(event_id, ())]
+    for last, word in (("executed", "executed"), ("reject", "rejected")):
+        if last in decided:
+            return word
+    if is_approved(state, event_id):
+        return "approved"
+    if event_id != state.prev_event_id:
+        return "superseded"
+    return "pending" if state.required.get(event_id, 0) else "open"
+
+
+def require(state: PortfolioState, event_id: str, approvals: int) -> None:
+    """Let an adjustment need at least so many approvals."""
+    state.required[event_id] = max(state.required.get(event_id, 0), approvals)
 
 
 def take(state: PortfolioState, answer: Answer) -> dict[str, Any]:
@@ -48,14 +93,21 @@ def take(state: PortfolioState, answer: Answer) -> dict[str, Any]:
         "fills": [dict(fill) for fill in answer.fills],
     }
     state.answers[answer.event_id].append(said)
-    if answer.event_id in state.unanswered:
-        state.unanswered.remove(answer.event_id)
     return said
 
 
-def expect(state: PortfolioState, event_id: str) -> None:
+def settle(state: PortfolioState, event_id: str) -> None:
+    """Let an adjustment that waits for no further approval leave the unanswered ones."""
+    if event_id in state.unanswered and status_of(state, event_id) != "pending":
+        state.unanswered.remove(event_id)
+
+
+def expect(state: PortfolioState, event_id: str, approvals: int = 0) -> None:
     """Wait for an answer to a new adjustment; what it supersedes lapses, the oldest records go."""
     state.answers[event_id] = []
+    state.required[event_id] = approvals
     state.unanswered = [event_id]
     while len(state.answers) > KEPT:
-        del state.answers[next(iter(state.answers))]
+        oldest = next(iter(state.answers))
+        del state.answers[oldest]
+        state.required.pop(oldest, None)

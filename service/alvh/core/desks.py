@@ -50,6 +50,10 @@ class TriggersAlone:
     def answered(self, state: PortfolioState, answer: Answer) -> None:
         """Take an answer; nothing follows from it here."""
 
+    def refuses(self, state: PortfolioState, answer: Answer) -> str | None:  # noqa: ARG002 - a desk's signature
+        """Return None: triggers alone propose nothing."""
+        return None
+
     def legs(self, state: PortfolioState) -> list[dict[str, Any]]:  # noqa: ARG002 - a desk's signature
         """Return nothing: no hedge is held."""
         return []

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
-from alvh.core.announce import Cause, Decision, Origin, adjustment, signals_message
-from alvh.core.answers import expect
+from alvh.core.announce import Cause, Decision, Origin, adjustment, signals_message, target_again, target_of
+from alvh.core.answers import expect, status_of
 from alvh.core.codec import as_text, from_text
 from alvh.core.effects import Effect, Publish, Refused, Wake
 from alvh.core.engine_state import EngineState
@@ -229,6 +229,7 @@ class Engine(EngineState):
             fees=self._document["fees"],
             is_live=self._is_live,
             notes=self._notes,
+            releases=self._evaluation.releases,
         )
         decision = self._portfolios.decide(rank, situation)
         return self._announce(rank, ts_event, moves, decision) if decision.reasons else _NOTHING
@@ -254,7 +255,8 @@ class Engine(EngineState):
         )
         state.prev_event_id, messages = adjustment(self._origin, state.portfolio_id, cause, decision)
         state.entered(decision.phase_after, self._session)
-        expect(state, state.prev_event_id)
+        expect(state, state.prev_event_id, int(decision.fields.get("approvals_required", 0)))
+        state.target = target_of(messages)
         return messages
 
     # What decisions rest on
@@ -353,7 +355,19 @@ class Engine(EngineState):
         rank = self._portfolios.rank_of(event.portfolio)
         assert rank is not None
         self._portfolios.answered(rank, event)
-        return _NOTHING
+        return self._target_again(rank, event)
+
+    def _target_again(self, rank: int, event: Answer) -> Sequence[Effect]:
+        """Say the newest target again behind an answer to it: who agrees, and what is held now."""
+        state = self._portfolios.states[rank]
+        if state.target is None or event.event_id != state.prev_event_id:
+            return _NOTHING
+        said = target_again(
+            self._origin, state.target, state.sequence, event.ts_event, self.legs(rank),
+            status=status_of(state, event.event_id), approvals_required=state.required.get(event.event_id, 0),
+            answers=state.answers[event.event_id],
+        )  # fmt: skip
+        return (said,)
 
     def pending(self) -> Sequence[Effect]:
         """What has been asked for and not answered yet; the shell does it after every start and take-over."""

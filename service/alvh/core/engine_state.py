@@ -93,7 +93,8 @@ class EngineState:
         rank = self._portfolios.rank_of(answer.portfolio)
         if rank is None:
             return f"no portfolio {answer.portfolio}"
-        return refusal(self._portfolios.states[rank], answer)
+        state = self._portfolios.states[rank]
+        return refusal(state, answer) or self._portfolios.desks[rank].refuses(state, answer)
 
     def legs(self, rank: int) -> list[dict[str, Any]]:
         """Contracts a portfolio wants and holds."""

@@ -112,6 +112,11 @@ class Evaluation:
         for book in self._books.values():
             book.macro(releases)
 
+    @property
+    def releases(self) -> Sequence[tuple[date, str, str]]:
+        """The scheduled releases as told; empty without a calendar of them."""
+        return () if self._releases is None else self._releases.releases
+
     def state(self) -> dict[str, Any]:
         """Return the books as plain data."""
         books = {key: book.checkpoint() for key, book in self._books.items()}

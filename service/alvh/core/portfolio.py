@@ -24,6 +24,8 @@ class PortfolioState:
         phase_history: phases with the session each was entered in, oldest first, the newest `PHASES_KEPT`.
         unanswered: ids of adjustments that wait for an answer.
         answers: by adjustment, what was said to it.
+        required: by adjustment, how many different people must agree before it may be executed.
+        target: the newest HedgeTarget as it was published, plain; None before the first.
         hedge: what the hedge desk keeps, as plain data; empty for `hedge: none`.
     """
 
@@ -39,6 +41,8 @@ class PortfolioState:
     phase_history: list[list[str]] = field(default_factory=list)
     unanswered: list[str] = field(default_factory=list)
     answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    required: dict[str, int] = field(default_factory=dict)
+    target: dict[str, Any] | None = None
     hedge: dict[str, Any] = field(default_factory=dict)
 
     def entered(self, phase: str, session: date) -> None:
@@ -61,6 +65,8 @@ class PortfolioState:
             "phase_history": self.phase_history,
             "unanswered": self.unanswered,
             "answers": self.answers,
+            "required": self.required,
+            "target": self.target,
             "hedge": self.hedge,
         }
 

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, Final
 
 from alvh.core.announce import Decision
-from alvh.core.answers import take
+from alvh.core.answers import settle, take
 from alvh.core.desks import open_desk
 from alvh.core.events import Answer
 from alvh.core.market import MarketBoard
@@ -159,6 +159,7 @@ class Portfolios:
         desk, state = self.desks[rank], self.states[rank]
         take(state, answer)
         desk.answered(state, answer)
+        settle(state, answer.event_id)
         self._bands.put(rank, desk.quiet_band(state))
 
     def defended(self, spx: float) -> list[int]:

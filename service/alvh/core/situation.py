@@ -9,8 +9,9 @@ from alvh.core.announce import Decision
 from alvh.core.events import Answer, FuturesCurve, OptionChain
 from alvh.core.market import MarketBoard
 from alvh.core.portfolio import PortfolioState
-from alvh.core.sessions import SessionCalendar
+from alvh.core.sessions import SessionCalendar, et_date, et_ns
 from alvh.core.signals.book import SignalBook
+from alvh.core.signals.macro import EVENTS
 from alvh.message_parts import Move
 
 
@@ -32,6 +33,7 @@ class Situation:
         rates, fees: as configured.
         is_live: whether the feed brings the real market as it happens.
         notes: remarks of the engine for the message.
+        releases: scheduled releases as told (S20): date, name, time ET as HH:MM.
     """
 
     ts_event: int
@@ -48,6 +50,13 @@ class Situation:
     fees: Mapping[str, float]
     is_live: bool
     notes: tuple[str, ...] = ()
+    releases: Sequence[tuple[date, str, str]] = ()
+
+    @property
+    def release_pending(self) -> bool:
+        """Whether a release of S20 is still to come on the day of this decision."""
+        day = et_date(self.ts_event)
+        return any(at == day and name in EVENTS and et_ns(at, time) > self.ts_event for at, name, time in self.releases)
 
 
 class Desk(Protocol):
@@ -77,6 +86,10 @@ class Desk(Protocol):
 
     def answered(self, state: PortfolioState, answer: Answer) -> None:
         """Take an answer to an adjustment."""
+        ...
+
+    def refuses(self, state: PortfolioState, answer: Answer) -> str | None:
+        """Return why an answer does not fit what was proposed, or None."""
         ...
 
     def legs(self, state: PortfolioState) -> list[dict[str, Any]]:

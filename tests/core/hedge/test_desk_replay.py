@@ -3,6 +3,7 @@
 import csv
 import json
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ from alvh.app.sources import tape_events
 from alvh.core.effects import Effect, Publish
 from alvh.core.engine import Engine
 from alvh.core.events import Event, SessionClose
+from alvh.core.hedge.book import Condor
 from alvh.core.hedge.holdings import Holdings
 from alvh.settings import Portfolio, Settings
 
@@ -78,9 +80,21 @@ class PlainLedger:
             price = self.vro.get(session, self.vix[before])
             if symbol.startswith("VXM"):
                 self.vary(symbol, count, -count, price)
+            elif symbol.startswith("SPX"):
+                sign = 1.0 if symbol[12] == "C" else -1.0
+                self.cash += 100.0 * count * max(0.0, sign * (self.spx[session] - int(symbol[13:]) / 1000.0))
             else:
                 self.cash += 100.0 * count * max(0.0, price - int(symbol[13:]) / 1000.0)
             del self.held[symbol]
+
+    def sell_condor(self, condor: Condor, expiry: date) -> None:
+        """Take in the credit of condors that were sold, and hold their four options."""
+        self.cash += (condor.credit * 100.0 - 4.0) * condor.quantity
+        legs = (("P", condor.long_put, 1), ("P", condor.short_put, -1), ("C", condor.short_call, -1),
+                ("C", condor.long_call, 1))  # fmt: skip
+        for right, strike, sign in legs:
+            symbol = f"SPXW  {expiry:%y%m%d}{right}{round(strike * 1000):08d}"
+            self.held[symbol] = self.held.get(symbol, 0) + sign * condor.quantity
 
 
 def folded(events: Iterator[Event], engine: Engine) -> Iterator[tuple[Event, list[Effect]]]:
@@ -89,15 +103,17 @@ def folded(events: Iterator[Event], engine: Engine) -> Iterator[tuple[Event, lis
 
 
 def expiry_of(holdings: Holdings) -> dict[str, date]:
-    return {part.symbol: part.expiry for lot in holdings.lots for part in lot.parts}
+    ledgers = (holdings.condor_ledger, holdings.financing, holdings.sleeve)
+    return {lot.contract.symbol: lot.contract.expiry for ledger in ledgers for lot in ledger.lots}
 
 
 @needs_tape
 def test_nine_years_reconcile_to_the_cent_at_every_session() -> None:
     engine, plain, condors = Engine(), PlainLedger(), PlainLedger()
-    known: dict[str, Any] = {}
+    known: set[str] = set()
+    done: Counter[str] = Counter()
     expiries: dict[str, date] = {}
-    sequence = sessions = sold = 0
+    sequence = sessions = 0
     for event, effects in folded(tape_events(str(TAPE), Settings(portfolios=[Portfolio(**PORTFOLIO)])), engine):
         if not isinstance(event, SessionClose):
             continue
@@ -107,39 +123,41 @@ def test_nine_years_reconcile_to_the_cent_at_every_session() -> None:
             continue
         holdings = Holdings.from_plain(state["holdings"])
         plain.settle(event.session, expiries)
+        condors.settle(event.session, expiries)
+        for held in holdings.condors:
+            if held.key not in known and held.opened == event.session and held.origin == held.key:
+                known.add(held.key)
+                condors.sell_condor(held.condor, held.expiry)
         for message in messages:
             sequence += 1
             assert int(message["sequence"]) == sequence
             assert len(message["data"]["text"].splitlines()) <= 15
             assert message["data"]["executable"] is False
             for action in message["data"]["actions"]:
-                if action["qty"] and action["leg"] != "COND":
-                    plain.trade(action)
+                if action["qty"] and not action["is_choice"]:
+                    done[action["action"]] += 1
+                    (condors if action["leg"] == "COND" else plain).trade(action)
         expiries |= expiry_of(holdings)
-        for key, held in list(known.items()):
-            if held.expiry <= event.session:
-                price, condor = plain.spx[event.session], held.condor
-                worth = max(0.0, condor.short_put - price) - max(0.0, condor.long_put - price)
-                worth += max(0.0, price - condor.short_call) - max(0.0, price - condor.long_call)
-                condors.cash -= worth * 100.0 * condor.quantity
-                del known[key]
-        for held in holdings.condors:
-            if held.key not in known:
-                known[held.key], sold = held, sold + 1
-                condors.cash += (held.condor.credit * 100.0 - 4.0) * held.condor.quantity
-        assert {held.key for held in holdings.condors} == set(known), event.session
-        assert round(holdings.sleeve.cash, 2) == pytest.approx(round(plain.cash, 2), abs=0.011)
+        assert round(holdings.sleeve.cash + holdings.financing.cash, 2) == pytest.approx(
+            round(plain.cash, 2), abs=0.011
+        )
         assert round(holdings.condor_ledger.cash, 2) == pytest.approx(round(condors.cash, 2), abs=0.011)
-        counted = {symbol: holdings.sleeve.quantity(symbol) for symbol in expiries}
-        assert {symbol: count for symbol, count in counted.items() if count} == plain.held
-        lots = (*holdings.sleeve.lots, *holdings.condor_ledger.lots)
+        for ledgers, told in (
+            ((holdings.sleeve, holdings.financing), plain.held), ((holdings.condor_ledger,), condors.held),
+        ):  # fmt: skip
+            counted = {symbol: sum(ledger.quantity(symbol) for ledger in ledgers) for symbol in expiries}
+            assert {symbol: count for symbol, count in counted.items() if count} == told, event.session
+        lots = (*holdings.sleeve.lots, *holdings.condor_ledger.lots, *holdings.financing.lots)
         marks = {lot.contract.symbol: 1.0 for lot in lots}
         assert holdings.sleeve.reconcile(marks).difference == 0
         assert holdings.condor_ledger.reconcile(marks).difference == 0
+        assert holdings.financing.reconcile(marks).difference == 0
         sessions += 1
     assert sessions == len(plain.spx)
     assert sequence > 400
-    assert sold > 80
+    # Months in which a condor's expected net return lies below its hurdle pass without one (HOLD_NEW).
+    assert len(known) > 50
+    assert {"CLOSE", "DE_RISK", "HARVEST", "OPEN", "ROLL"} <= done.keys()
 
 
 @needs_tape

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from alvh.core.hedge.chain import ChainSlice, ChainTerms
 from alvh.core.hedge.harvest import (
     Circumstances,
+    HarvestPlan,
     HeldLeg,
     due,
     is_monetisable,
@@ -134,27 +135,28 @@ def test_capture_alone_does_not_roll_up() -> None:
 
 def test_harvest_sells_half_repays_and_reinvests_half_of_the_rest() -> None:
     held = {"L1": 6, "L1b": 5, "L2": 4, "L3a": 6, "L3b": 3}
-    worth = {"L1": 400.0, "L1b": 200.0, "L2": 150.0, "L3a": 500.0}
-    plan = plan_harvest(held, worth, spread=1.5, cost_to_date=1_000.0)
-    assert dict(plan.sell) == {"L1": 3, "L1b": 2, "L2": 4}
-    assert plan.proceeds == pytest.approx(1_200.0 + 400.0 + 600.0)
-    assert plan.repays == 1_000.0
-    assert plan.reinvest == pytest.approx(600.0)
+    assert plan_harvest(held, spread=1.5) == {"L1": 3, "L1b": 2, "L2": 4}
+    plan = HarvestPlan.shared(1_200.0 + 400.0 + 600.0, cost_to_date=1_000.0)
+    assert (plan.repays, plan.reinvest) == (1_000.0, pytest.approx(600.0))
 
 
 def test_harvest_keeps_a_calendar_below_its_profit_and_sells_one_of_one() -> None:
-    plan = plan_harvest({"L1": 1, "L2": 4, "L3a": 2}, {"L1": 400.0}, spread=1.49, cost_to_date=500.0)
-    assert dict(plan.sell) == {"L1": 1}
+    assert plan_harvest({"L1": 1, "L2": 4, "L3a": 2}, spread=1.49) == {"L1": 1}
+    plan = HarvestPlan.shared(400.0, cost_to_date=500.0)
     assert (plan.repays, plan.reinvest) == (400.0, 0.0)
 
 
 @given(
     st.dictionaries(st.sampled_from(["L1", "L1b", "L2", "L3a", "L3b"]), st.integers(0, 50)),
     st.one_of(st.none(), st.floats(-5, 5)),
+    st.floats(-1_000, 10_000),
     st.floats(0, 10_000),
 )
-def test_never_sells_more_than_held_and_never_doubles(held: dict[str, int], spread: float | None, cost: float) -> None:
-    plan = plan_harvest(held, dict.fromkeys(held, 100.0), spread=spread, cost_to_date=cost)
-    assert all(0 < count <= held[leg] for leg, count in plan.sell.items())
-    assert not {"L3a", "L3b"} & set(plan.sell)
-    assert plan.repays + plan.reinvest <= plan.proceeds + 1e-9
+def test_never_sells_more_than_held_and_never_doubles(
+    held: dict[str, int], spread: float | None, proceeds: float, cost: float
+) -> None:
+    sell = plan_harvest(held, spread=spread)
+    assert all(0 < count <= held[leg] for leg, count in sell.items())
+    assert not {"L3a", "L3b"} & set(sell)
+    plan = HarvestPlan.shared(proceeds, cost_to_date=cost)
+    assert plan.repays + plan.reinvest <= max(proceeds, 0.0) + 1e-9

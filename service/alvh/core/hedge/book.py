@@ -5,6 +5,7 @@ Quantities are contracts, prices points, amounts dollars; days are calendar days
 
 from dataclasses import dataclass
 from datetime import date
+from math import inf
 from typing import Final
 
 CONDOR_MULTIPLIER: Final = 100.0
@@ -18,7 +19,7 @@ LEGS: Final = ("L1", "L1b", "L2", "L3a", "L3b")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condor:
-    """Short iron condors of one kind.
+    """Short iron condors of one kind; a side whose two strikes are one has been bought back or rolled away.
 
     Attributes:
         long_put: strike, points; below `short_put` below `short_call` below `long_call`.
@@ -43,6 +44,16 @@ class Condor:
     trading_class: str = "SPXW"
     expiry: date | None = None
     days_at_entry: int | None = None
+
+    @property
+    def has_puts(self) -> bool:
+        """Whether its put side is there."""
+        return self.long_put < self.short_put
+
+    @property
+    def has_calls(self) -> bool:
+        """Whether its call side is there."""
+        return self.short_call < self.long_call
 
     @property
     def strikes(self) -> tuple[float, float, float, float]:
@@ -70,9 +81,12 @@ class Condor:
         return (self.width - self.credit) * self.dollars_per_point
 
     def break_evens(self, cost: float = 0.0) -> tuple[float, float]:
-        """Return the lower and upper break-even at expiry after `cost` points of hedge per condor (section 5)."""
+        """Return the lower and upper break-even at expiry after `cost` points of hedge per condor (section 5).
+
+        A side that is not there has none: minus or plus infinity.
+        """
         net = self.credit - cost
-        return self.short_put - net, self.short_call + net
+        return self.short_put - net if self.has_puts else -inf, self.short_call + net if self.has_calls else inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +224,7 @@ class FinancingSpread:
         short_call: strike, points.
         long_call: strike above it.
         quantity: spreads sold.
-        credit: received per spread, points.
+        credit: received per spread, points; of spreads held what is left to be earned.
         days: to expiry.
     """
 
@@ -219,3 +233,13 @@ class FinancingSpread:
     quantity: int
     credit: float
     days: int
+
+    @property
+    def width_usd(self) -> float:
+        """Their width, dollars."""
+        return (self.long_call - self.short_call) * CONDOR_MULTIPLIER * self.quantity
+
+    @property
+    def max_loss_usd(self) -> float:
+        """Greatest loss at expiry, dollars."""
+        return self.width_usd - self.credit * CONDOR_MULTIPLIER * self.quantity

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from alvh.core.hedge.book import Condor
 from alvh.core.hedge.delta import book_greeks
 from alvh.core.hedge.holdings import Holdings
 from alvh.core.hedge.snapshot import Snapshot
@@ -12,17 +13,14 @@ from alvh.message_parts import BookCondor, SmallCapPart
 def book_condors(holdings: Holdings, snapshot: Snapshot) -> list[BookCondor]:
     """Return the condors held."""
     found = []
-    for held in holdings.condors:
+    for held in sorted(holdings.condors, key=lambda each: each.expiry):
         condor = held.at(snapshot.session)
         long_put, short_put, short_call, long_call = snapshot.condor_marks(condor)
         low, high = condor.break_evens()
         greeks = book_greeks(snapshot.market, (condor,))
         found.append(
             BookCondor(
-                legs={
-                    "long_put": condor.long_put, "short_put": condor.short_put, "short_call": condor.short_call,
-                    "long_call": condor.long_call,
-                },
+                legs=_strikes(condor),
                 expiry=held.expiry.isoformat(),
                 trading_class=condor.trading_class,
                 dte=condor.days,
@@ -30,13 +28,19 @@ def book_condors(holdings: Holdings, snapshot: Snapshot) -> list[BookCondor]:
                 credit=condor.credit,
                 mark=short_put - long_put + short_call - long_call,
                 width=condor.width,
-                be_low=low,
-                be_high=high,
+                be_low=low if condor.has_puts else None,
+                be_high=high if condor.has_calls else None,
                 max_loss=condor.max_loss_usd,
                 greeks={"delta": greeks.delta, "vega": greeks.vega, "theta": greeks.theta},
             )
         )  # fmt: skip
     return found
+
+
+def _strikes(condor: Condor) -> dict[str, float]:
+    puts = {"long_put": condor.long_put, "short_put": condor.short_put} if condor.has_puts else {}
+    calls = {"short_call": condor.short_call, "long_call": condor.long_call} if condor.has_calls else {}
+    return {**puts, **calls}
 
 
 def small_cap_part(rows: Sequence[tuple[str, float, float]], situation: Situation) -> SmallCapPart:

@@ -40,15 +40,15 @@ class Settled:
 
 
 def condor_lines(condor: Condor) -> tuple[Line, ...]:
-    """Return the four options of one condor, as held after its sale, by rising strike.
+    """Return the options of one condor, as held after its sale, by rising strike: four, or two of a single side.
 
     Raises:
         InputError: its expiry is not known, or its class is none of SPX's.
     """
     if condor.expiry is None or class_rule(condor.trading_class).underlying != "SPX":
         raise InputError(f"condor {condor.strikes}: expected an expiry, and SPX or SPXW as trading_class")
-    legs = (("P", condor.long_put, 1), ("P", condor.short_put, -1), ("C", condor.short_call, -1),
-            ("C", condor.long_call, 1))  # fmt: skip
+    puts = (("P", condor.long_put, 1), ("P", condor.short_put, -1)) if condor.has_puts else ()
+    calls = (("C", condor.short_call, -1), ("C", condor.long_call, 1)) if condor.has_calls else ()
     return tuple(
         Line(
             contract=Contract(
@@ -60,7 +60,7 @@ def condor_lines(condor: Condor) -> tuple[Line, ...]:
             ),
             ratio=ratio,
         )
-        for right, strike, ratio in legs
+        for right, strike, ratio in (*puts, *calls)
     )
 
 

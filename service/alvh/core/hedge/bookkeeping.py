@@ -1,25 +1,27 @@
 """What happens to a book at a close before a decision: condors named, sold and settled, legs settled, marks."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
-from alvh.core.hedge.book import VIX_OPTION_MULTIPLIER, Condor
+from alvh.core.hedge.book import CONDOR_MULTIPLIER, VIX_OPTION_MULTIPLIER, Condor
 from alvh.core.hedge.bookings import book_units, condor_lines, settle_expired
 from alvh.core.hedge.holdings import HeldCondor, Holdings, Lot, LotPart
-from alvh.core.hedge.program import ChosenCondor, CondorProgram, choose_condor, is_due, model_condor
+from alvh.core.hedge.program import ChosenCondor, CondorProgram, NoCondor, choose_condor, is_due, model_condor
 from alvh.core.hedge.settlement import SettlementPrices, class_rule
 from alvh.core.hedge.snapshot import Snapshot
+from alvh.core.hedge.spx_quotes import spx_quote
 from alvh.core.hedge.symbols import cfe_symbol, is_vix_monthly, occ_symbol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
-    """What one contract of each symbol is worth now, points: of the condors and of the hedge."""
+    """What one contract of each symbol is worth now, points: of the condors, of the hedge, of its financing."""
 
     condors: Mapping[str, float]
     sleeve: Mapping[str, float]
+    overlays: Mapping[str, float] = field(default_factory=dict)
 
 
 def marks_of(holdings: Holdings, snapshot: Snapshot) -> Marks:
@@ -27,19 +29,30 @@ def marks_of(holdings: Holdings, snapshot: Snapshot) -> Marks:
     condors: dict[str, float] = {}
     for held in holdings.condors:
         condor = held.at(snapshot.session)
-        for line, mark in zip(condor_lines(condor), snapshot.condor_marks(condor), strict=True):
+        for line, mark in zip(condor_lines(condor), side_marks(condor, snapshot), strict=True):
             condors[line.contract.symbol] = mark
     sleeve = {part.symbol: snapshot.mark(part.expiry, part.strike) for lot in holdings.lots for part in lot.parts}
-    return Marks(condors=condors, sleeve=sleeve)
+    overlays = {
+        part.symbol: spx_quote(snapshot, part.trading_class, part.expiry, "C", part.strike or 0.0).mid
+        for lot in holdings.overlays
+        for part in lot.parts
+    }
+    return Marks(condors=condors, sleeve=sleeve, overlays=overlays)
+
+
+def side_marks(condor: Condor, snapshot: Snapshot) -> tuple[float, ...]:
+    """Return the marks of the options a condor is made of, in the order of `condor_lines`."""
+    marks = snapshot.condor_marks(condor)
+    return (*(marks[:2] if condor.has_puts else ()), *(marks[2:] if condor.has_calls else ()))
 
 
 def adopt(holdings: Holdings, portfolio: Mapping[str, Any], snapshot: Snapshot) -> list[str]:
     """Take over the condors a configuration names, and give up those it names no more; return notes."""
     notes: list[str] = []
     wanted = {_key(plain): plain for plain in portfolio["condors"]}
-    for held in [held for held in holdings.condors if not held.is_program and held.key not in wanted]:
+    for held in [held for held in holdings.condors if not held.is_program and held.origin not in wanted]:
         condor = held.at(snapshot.session)
-        lines, marks = condor_lines(condor), snapshot.condor_marks(condor)
+        lines, marks = condor_lines(condor), side_marks(condor, snapshot)
         book_units(holdings.condor_ledger, lines, -condor.quantity, marks, fee_usd=0.0, session=snapshot.session)
         end(holdings, held)
         notes.append(f"condor_named_no_more:{held.key}")
@@ -74,14 +87,25 @@ def begin(holdings: Holdings, held: HeldCondor, snapshot: Snapshot, prices: Sequ
     """Book condors that are sold now; a new life of the hedge's budget begins with them (4.6)."""
     lines = condor_lines(held.condor)
     book_units(holdings.condor_ledger, lines, held.condor.quantity, prices, fee_usd=fee_usd, session=snapshot.session)
-    holdings.sleeve.begin_life(held.key, marks_of(holdings, snapshot).sleeve)
+    marks = marks_of(holdings, snapshot)
+    holdings.sleeve.begin_life(held.key, marks.sleeve)
+    holdings.financing.begin_life(held.key, marks.overlays)
     holdings.condors.append(held)
+
+
+def begin_lives(holdings: Holdings, snapshot: Snapshot) -> None:
+    """Let the budget of every condor that has none yet begin: pieces of one that was moved since the last close."""
+    marks = marks_of(holdings, snapshot)
+    for held in holdings.condors:
+        holdings.sleeve.begin_life(held.key, marks.sleeve)
+        holdings.financing.begin_life(held.key, marks.overlays)
 
 
 def end(holdings: Holdings, held: HeldCondor) -> None:
     """Forget condors that are no more."""
     holdings.condors.remove(held)
     holdings.sleeve.end_life(held.key)
+    holdings.financing.end_life(held.key)
 
 
 def adopt_legs(holdings: Holdings, legs: Sequence[Mapping[str, Any]], snapshot: Snapshot) -> list[str]:
@@ -92,21 +116,49 @@ def adopt_legs(holdings: Holdings, legs: Sequence[Mapping[str, Any]], snapshot: 
         if lot is None:
             notes.append(f"leg_ignored:{plain['leg']} {plain['expiry']}")
             continue
-        net = snapshot.unit_mid(lot) if plain["entry_price"] is None else float(plain["entry_price"])
+        prices = [_mark(lot.leg, part, snapshot) for part in lot.parts]
+        # A credit is written as what was received for one spread.
+        said = None if plain["entry_price"] is None else float(plain["entry_price"]) * (-1 if lot.leg == "FIN" else 1)
+        net = sum(part.ratio * price for part, price in zip(lot.parts, prices, strict=True)) if said is None else said
         lot = replace(lot, entry_price=net)
-        prices = [snapshot.mark(part.expiry, part.strike) for part in lot.parts]
         # The first contract carries what the net price differs from today's marks by.
         marked = sum(part.ratio * price for part, price in zip(lot.parts, prices, strict=True))
         prices[0] += (net - marked) / lot.parts[0].ratio
-        book_units(holdings.sleeve, lot.lines, lot.quantity, prices, fee_usd=0.0, session=snapshot.session)
+        ledger = holdings.ledger_of(lot.leg)
+        book_units(ledger, lot.lines, lot.quantity, prices, fee_usd=0.0, session=snapshot.session)
         holdings.put(lot)
     return notes
+
+
+def _mark(leg: str, part: LotPart, snapshot: Snapshot) -> float:
+    if leg == "FIN":
+        return spx_quote(snapshot, part.trading_class, part.expiry, "C", part.strike or 0.0).mid
+    return snapshot.mark(part.expiry, part.strike)
+
+
+def _configured_financing(plain: Mapping[str, Any], expiry: date, snapshot: Snapshot) -> Lot | None:
+    """A FIN spread: `strike` is that of the bought call, `short_strike` of the sold one, the quantity negative."""
+    far, near = plain["strike"], plain["short_strike"]
+    if far is None or near is None or not near < far:
+        return None
+    parts = tuple(
+        LotPart(symbol=occ_symbol("SPXW", expiry, "C", strike), trading_class="SPXW", strike=strike, expiry=expiry,
+                ratio=ratio)
+        for strike, ratio in ((far, 1), (near, -1))
+    )  # fmt: skip
+    return Lot(
+        leg="FIN", parts=parts, multiplier=CONDOR_MULTIPLIER, quantity=abs(plain["quantity"]), entry_price=0.0,
+        extrinsic=None, armed=True, phase="CONFIRMED",
+        opened=date.fromisoformat(plain["opened"]) if plain["opened"] else snapshot.session,
+    )  # fmt: skip
 
 
 def _configured(plain: Mapping[str, Any], snapshot: Snapshot) -> Lot | None:
     expiry = date.fromisoformat(plain["expiry"])
     leg, quantity, strike = plain["leg"], plain["quantity"], plain["strike"]
-    if expiry <= snapshot.session or quantity <= 0 or leg == "FIN":
+    if leg == "FIN":
+        return _configured_financing(plain, expiry, snapshot) if expiry > snapshot.session and quantity else None
+    if expiry <= snapshot.session or quantity <= 0:
         return None
     parts: tuple[LotPart, ...]
     if leg == "L2":
@@ -135,7 +187,7 @@ def _configured(plain: Mapping[str, Any], snapshot: Snapshot) -> Lot | None:
 def settle(
     holdings: Holdings, snapshot: Snapshot, settles: Mapping[date, float], closes: Mapping[str, float]
 ) -> list[str]:
-    """Settle what expires at this close, in both ledgers; return notes.
+    """Settle what expires at this close, in all ledgers; return notes.
 
     Args:
         holdings: what is held.
@@ -145,32 +197,35 @@ def settle(
     """
     known = _prices(snapshot, settles, closes)
     notes = []
-    for ledger in (holdings.condor_ledger, holdings.sleeve):
+    for ledger in (holdings.condor_ledger, holdings.sleeve, holdings.financing):
         for settled in settle_expired(ledger, snapshot.session, known):
             if settled.at is None:
                 notes.append(f"not_settled:{settled.contract.symbol}")
             elif settled.at.is_proxy:
                 notes.append(f"settled_at_{settled.at.source}:{settled.contract.symbol}")
-    open_lots = {lot.contract.symbol for lot in (*holdings.condor_ledger.lots, *holdings.sleeve.lots)}
+    open_condors = {lot.contract.symbol for lot in holdings.condor_ledger.lots}
+    open_lots = {lot.contract.symbol for ledger in (holdings.sleeve, holdings.financing) for lot in ledger.lots}
     for held in list(holdings.condors):
         if held.expiry <= snapshot.session and not any(
-            line.contract.symbol in open_lots for line in condor_lines(held.condor)
+            line.contract.symbol in open_condors for line in condor_lines(held.condor)
         ):
             end(holdings, held)
-    for lot in list(holdings.lots):
-        left = tuple(part for part in lot.parts if part.symbol in open_lots)
-        if len(left) < len(lot.parts):
-            # A calendar whose front month has settled is a naked future: what is left of it goes too.
-            for line in (line for line in lot.lines if line.contract.symbol in open_lots):
-                held_of = line.contract
-                holdings.sleeve.settle(held_of, snapshot.mark(held_of.expiry, _strike(lot, held_of.symbol)),
-                                       session=snapshot.session)  # fmt: skip
+    for lot in holdings.everything:
+        # Two calendars may share a month, one long and one short of it: none is in the ledger, yet nothing has settled.
+        gone = [part for part in lot.parts if part.expiry <= snapshot.session and part.symbol not in open_lots]
+        if gone:
+            _close_rest(holdings, lot, {part.symbol for part in gone}, snapshot)
             holdings.swap(lot, None)
     return notes
 
 
-def _strike(lot: Lot, symbol: str) -> float | None:
-    return next(part.strike for part in lot.parts if part.symbol == symbol)
+def _close_rest(holdings: Holdings, lot: Lot, gone: set[str], snapshot: Snapshot) -> None:
+    """Close at its mark what a lot still holds: a calendar whose front month has settled is a naked future."""
+    for part, line in zip(lot.parts, lot.lines, strict=True):
+        if part.symbol not in gone:
+            mark = snapshot.mark(part.expiry, part.strike)
+            count = -line.ratio * lot.quantity
+            holdings.ledger_of(lot.leg).trade(line.contract, count, mark, fee=0.0, session=snapshot.session)
 
 
 def _prices(
@@ -188,31 +243,24 @@ def _prices(
     return known
 
 
-def sell_program(
-    holdings: Holdings, program: CondorProgram, snapshot: Snapshot, *, fee_usd: float
-) -> tuple[HeldCondor | None, list[str]]:
-    """Sell the program's next condor if one is due; return it, and notes.
+def due_condor(holdings: Holdings, program: CondorProgram, snapshot: Snapshot) -> ChosenCondor | NoCondor | None:
+    """Return the program's next condor if one is due, or why there is none; None where none is due.
 
-    Args:
-        holdings: what is held.
-        program: the standing order.
-        snapshot: of the close.
-        fee_usd: per option.
+    What was rolled out of an earlier one counts: the next is due when all of it has settled.
     """
     last = max((held.expiry for held in holdings.condors if held.is_program), default=None)
     if not is_due(last, snapshot.session) or not snapshot.is_fresh_for_condors:
-        return None, []
+        return None
     if snapshot.spx_chain is not None:
         age = snapshot.age_of("SPX")
-        chosen = choose_condor(program, snapshot.spx_chain, snapshot.rules.liquidity, quote_age_s=age)
-    else:
-        chosen = model_condor(program, snapshot.market.spx_smile, snapshot.terms)
-    if not isinstance(chosen, ChosenCondor):
-        return None, [f"no_condor:{chosen.reason}: {chosen.detail}"]
-    held = _sold(chosen, snapshot.session)
+        return choose_condor(program, snapshot.spx_chain, snapshot.rules.liquidity, quote_age_s=age)
+    return model_condor(program, snapshot.market.spx_smile, snapshot.terms)
+
+
+def sell(holdings: Holdings, chosen: ChosenCondor, snapshot: Snapshot, *, fee_usd: float) -> None:
+    """Sell a condor at the touch."""
     prices = [leg.bid if leg.side < 0 else leg.ask for leg in chosen.legs]
-    begin(holdings, held, snapshot, prices, fee_usd=fee_usd)
-    return held, [f"condor_{note}" for note in chosen.notes]
+    begin(holdings, _sold(chosen, snapshot.session), snapshot, prices, fee_usd=fee_usd)
 
 
 def _sold(chosen: ChosenCondor, session: date) -> HeldCondor:

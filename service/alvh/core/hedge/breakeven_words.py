@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from alvh.core.hedge.book import LEGS, Condor
+from alvh.core.hedge.book import LEGS, Condor, FinancingSpread
 from alvh.core.hedge.breakevens import LegBreakEven, book_break_evens, sleeve_break_even
 from alvh.core.hedge.outcome import Sizing
 from alvh.core.hedge.scenario import HedgeMarket, ScenarioParameters, linked_spx_return
@@ -22,6 +22,7 @@ def break_even_parts(
     condors: Sequence[Condor],
     parameters: ScenarioParameters,
     next_review: date,
+    financing: Sequence[FinancingSpread] = (),
 ) -> list[BreakEven]:
     """Return the break-evens of a sizing's answer.
 
@@ -35,6 +36,7 @@ def break_even_parts(
         condors: held.
         parameters: of the scenarios.
         next_review: when all this is computed again at the latest.
+        financing: spreads held and offered: part of the book.
     """
     review = next_review.isoformat()
     rows = sorted(sizing.break_evens, key=lambda each: LEGS.index(each.leg))
@@ -51,7 +53,7 @@ def break_even_parts(
     sleeve = [sleeve_break_even(board, counts, market.vix, day) for day in (0.0, _LATER)]
     parts.append(_whole("SLEEVE", sleeve, market, parameters, review))
     if condors:
-        found = [book_break_evens(market, condors, board, counts, parameters, day) for day in (0.0, _LATER)]
+        found = [book_break_evens(market, condors, board, counts, parameters, day, financing) for day in (0.0, _LATER)]
         book = [turns[-1] if turns else None for turns in found]
         parts.append(_whole("BOOK", book, market, parameters, review))
     return parts

@@ -10,9 +10,15 @@ from typing import Final
 
 import numpy as np
 
-from alvh.core.hedge.book import Condor, HedgeUnit
+from alvh.core.hedge.book import Condor, FinancingSpread, HedgeUnit
 from alvh.core.hedge.pricing import Floats
-from alvh.core.hedge.scenario import HedgeMarket, ScenarioParameters, condor_losses, linked_spx_return
+from alvh.core.hedge.scenario import (
+    HedgeMarket,
+    ScenarioParameters,
+    condor_losses,
+    financing_losses,
+    linked_spx_return,
+)
 from alvh.core.hedge.units import L2_ROLL_DAYS, UnitBoard
 
 # VIX closed between 9.14 and 82.69 since 1990: a search from 5 to 150 loses nothing a person would act on.
@@ -133,14 +139,19 @@ def book_break_evens(
     quantities: Floats,
     parameters: ScenarioParameters,
     day: float,
+    financing: Sequence[FinancingSpread] = (),
 ) -> tuple[float, ...]:
-    """Return the VIX changes above zero at which condors and hedge together change sign, rising; often none or one."""
+    """Return the VIX changes above zero at which condors, hedge and financing change sign, rising; often none or one.
+
+    What financing earns counts from its credit on; of spreads held, from what they are worth now.
+    """
 
     def total(d: Floats) -> Floats:
         r = linked_spx_return(parameters, market.vix, d[0])
         condor = -condor_losses(market, condors, r, d[0], day, shift_cap=parameters.shift_cap)
         hedge = quantities @ board.gains(d[0], day) if len(board.units) else 0.0
-        return np.asarray(condor + hedge)[None, :]
+        sold = -financing_losses(market, financing, r, d[0], day) if financing else 0.0
+        return np.asarray(condor + hedge + sold)[None, :]
 
     shocks = np.linspace(0.0, 20.0, 41)[1:]
     values = total(shocks[None, :])[0]

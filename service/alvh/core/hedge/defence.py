@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any, Final
 
+from alvh.core.hedge.book import Condor
 from alvh.core.hedge.condor_actions import DefenceLine, defence_line
 from alvh.core.hedge.holdings import Holdings
 from alvh.core.hedge.snapshot import Snapshot
@@ -17,6 +18,7 @@ Band = tuple[float, float]
 EVERYWHERE: Final[Band] = (-inf, inf)
 # Levels only prefilter; whether a line is crossed is judged literally, as at a close.
 _MARGIN: Final = 1e-9
+_OUT_OF_REACH: Final = 1e9
 
 
 def expected_move(book: SignalBook) -> float | None:
@@ -60,9 +62,8 @@ def is_newly_crossed(hedge: dict[str, Any], lines: Mapping[str, DefenceLine]) ->
 
 
 def keep_watch(
-    hedge: dict[str, Any], holdings: Holdings, snapshot: Snapshot, per_cent: float | None, edr: Mapping[str, Any],
-    *, is_close: bool,
-) -> None:  # fmt: skip
+    hedge: dict[str, Any], holdings: Holdings, per_cent: float | None, edr: Mapping[str, Any], *, is_close: bool
+) -> None:
     """Note where the lines lie from here on; a close arms what has fired."""
     threshold = edr["defence_tight"] if hedge.get("tight", False) else edr["defence"]
     known = hedge["defence"]
@@ -72,8 +73,14 @@ def keep_watch(
         "per_cent": per_cent,
         "lines": {}
         if per_cent is None
-        else {held.key: [*held.at(snapshot.session).break_evens(), threshold] for held in holdings.condors},
+        else {held.key: [*_levels(held.condor), threshold] for held in holdings.condors},
     }
+
+
+def _levels(condor: Condor) -> Band:
+    """Return its break-evens as numbers a checkpoint can hold: 0 and a level without reach for a side that is gone."""
+    low, high = condor.break_evens()
+    return max(low, 0.0), min(high, _OUT_OF_REACH)
 
 
 def quiet_band(hedge: Mapping[str, Any]) -> Band:

@@ -1,43 +1,34 @@
 """The desk of `hedge: alvh`: at each close the book is brought up to date, the phase moves, a message may follow."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date
+from dataclasses import replace
 from typing import Any, Final
 
 from alvh.core.announce import Decision, in_order
 from alvh.core.events import Answer
-from alvh.core.hedge import bookkeeping, defence, lot_rules
-from alvh.core.hedge.book import SmallCaps
-from alvh.core.hedge.bookkeeping import Marks, marks_of
-from alvh.core.hedge.condor_actions import DefenceLine
+from alvh.core.hedge import answered, bookkeeping, defence, financing, lot_rules
+from alvh.core.hedge.answered import Limits
+from alvh.core.hedge.bookkeeping import marks_of
+from alvh.core.hedge.condor_desk import draw_lines, due_of, holds_new, is_new_roll, plan_of, rearm, tried
+from alvh.core.hedge.condor_moves import CondorMove, apply
 from alvh.core.hedge.discipline import Discipline
-from alvh.core.hedge.fills import book_fills
-from alvh.core.hedge.harvest import plan_harvest
+from alvh.core.hedge.harvesting import harvest
 from alvh.core.hedge.holdings import Holdings
+from alvh.core.hedge.look import Given, Look
+from alvh.core.hedge.lot_rules import exit_reasons
 from alvh.core.hedge.phase_desk import PhaseNews, booleans, phase_inputs, spread_state, step_phase
 from alvh.core.hedge.phase_targets import PhaseTarget, TargetParameters, phase_target
 from alvh.core.hedge.phases import Phase, PhaseParameters, PhaseState
 from alvh.core.hedge.position_words import position_signals
-from alvh.core.hedge.program import CondorProgram
+from alvh.core.hedge.program import ChosenCondor, CondorProgram, NoCondor
 from alvh.core.hedge.proposal import Proposal, proposed
-from alvh.core.hedge.sizing import Glance, Sizing, Worked, glance, glance_at_held, report, work
-from alvh.core.hedge.sizing_desk import (
-    Change,
-    Fees,
-    Question,
-    ask,
-    changes_of,
-    execute,
-    sale_of,
-    small_caps_of,
-)
+from alvh.core.hedge.sizing import Sizing, Worked, glance, glance_at_held, report, work
+from alvh.core.hedge.sizing_desk import Change, Fees, Question, ask, changes_of, execute, small_caps_of
 from alvh.core.hedge.sizing_inputs import SizingParameters
 from alvh.core.hedge.snapshot import Snapshot
-from alvh.core.hedge.surface import Smile
+from alvh.core.hedge.steward import growth_allowed, note_close, without_growth
 from alvh.core.hedge.theta import theta_windows
 from alvh.core.portfolio import PortfolioState
-from alvh.core.signals.position import ThetaWindow
 from alvh.core.situation import Situation
 
 DRIFT_BAND: Final = 0.05
@@ -48,77 +39,6 @@ QUIET_REASONS: Final = frozenset({"DEFENCE", "LIQ"})
 
 NO_PURCHASES: Final = frozenset({"DEFENCE", "LIQ", "CAP"})
 """Reasons that, alone, only take away: they are no rebalance (interfaces, section 4)."""
-
-PROPOSALS_KEPT: Final = 50
-"""Adjustments whose changes are remembered until somebody says they were executed: months of them."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Look:
-    """One decision while it is being made.
-
-    Attributes:
-        a: addition of S10 as a person gave it; None takes the signal's.
-        situation, snapshot, holdings: what it sees and what is held.
-        phase: where the machine stands behind it.
-        reasons, notes: collected so far.
-        fees: per contract.
-        ladder: contracts of the ladder's legs.
-        was_tight, tight: whether the tightened defence line was in force before, and is behind it.
-        fields: of the message.
-        marks: of everything held.
-        lines: defence lines by condor (S41).
-        windows: theta windows by condor (S33).
-        small_caps, small_cap_rows: held, as sizing sees them and by symbol, shares, price.
-        question, worked, seen, sizing: what a sizing is asked, worked out, a first glance at it, its report; None
-            where there is no VIX curve to size on.
-        leaving: lots that are to go, and the rule.
-    """
-
-    situation: Situation
-    snapshot: Snapshot
-    holdings: Holdings
-    phase: PhaseState
-    reasons: list[str]
-    fees: Fees
-    ladder: Mapping[str, float]
-    was_tight: bool
-    tight: bool = False
-    a: float | None = None
-    notes: list[str] = field(default_factory=list)
-    fields: dict[str, Any] = field(default_factory=dict)
-    marks: Marks = field(default_factory=lambda: Marks(condors={}, sleeve={}))
-    lines: dict[str, DefenceLine] = field(default_factory=dict)
-    windows: dict[str, ThetaWindow] = field(default_factory=dict)
-    small_caps: SmallCaps | None = None
-    small_cap_rows: list[tuple[str, float, float]] = field(default_factory=list)
-    question: Question | None = None
-    worked: Worked | None = None
-    seen: Glance | None = None
-    sizing: Sizing | None = None
-    leaving: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
-    """What signals and the machine would have said, told by a person: for a sizing by itself.
-
-    Attributes:
-        phase: where the machine stands.
-        a: addition of S10, ratio.
-        beta_star, beta_stress: of the small caps (S11, S12).
-        rv20: realised volatility of SPX, decimal; None where it is not known.
-        vix_momentum: `vM`.
-        spx_smile: of SPX options; None takes the model's.
-    """
-
-    phase: PhaseState
-    a: float
-    beta_star: float
-    beta_stress: float
-    rv20: float | None
-    vix_momentum: bool
-    spx_smile: Smile | None
 
 
 class HedgeDesk:
@@ -163,13 +83,18 @@ class HedgeDesk:
             ladder=dict(self._targets.ladder),
             was_tight=bool(hedge.get("tight", False)),
             notes=list(situation.notes),
+            amended=hedge.get("amended", {}),
         )
+        prior = self._methodology["beta"]["prior_mean"]
+        look.small_caps, look.small_cap_rows = small_caps_of(self._portfolio, situation, prior)
         if situation.is_close:
-            self._update_book(look, hedge)
+            self._update_book(look, state)
             self._move_phase(look, state)
+            self._sell_program(look)
         look.marks = marks_of(look.holdings, look.snapshot)
+        look.may_increase = growth_allowed(look, hedge)
         self._glance(look, state)
-        per_cent = self._draw_lines(look)
+        per_cent = draw_lines(look, self._methodology["edr"])
         if situation.is_close:
             self._watch(look, state)
         if defence.is_newly_crossed(hedge, look.lines):
@@ -177,12 +102,13 @@ class HedgeDesk:
         state.fired += [code for code in ("CAP", "DEFENCE") if code in look.reasons]
         reasons = in_order(look.reasons)
         proposal = self._propose(look, state, reasons) if reasons else None
+        self._count(look, hedge, proposal)
         if situation.is_close:
-            self._count(look, hedge, proposal)
+            note_close(look, hedge)
         hedge["holdings"] = look.holdings.as_plain()
         hedge["tight"] = look.tight or (look.was_tight and proposal is None)
         edr = self._methodology["edr"]
-        defence.keep_watch(hedge, look.holdings, look.snapshot, per_cent, edr, is_close=situation.is_close)
+        defence.keep_watch(hedge, look.holdings, per_cent, edr, is_close=situation.is_close)
         return self._decision(look, state, before, proposal)
 
     def _decision(self, look: Look, state: PortfolioState, before: str, proposal: Proposal | None) -> Decision:
@@ -234,29 +160,63 @@ class HedgeDesk:
         look.question = replace(question, inputs=inputs)
         look.worked = work(inputs)
         look.seen = glance(look.worked)
-        self._draw_lines(look)
+        draw_lines(look, self._methodology["edr"])
         look.windows = theta_windows(look.holdings, look.snapshot, situation.book)
         reasons = in_order(look.reasons)
         sizing, changes = self._sized(look, reasons)
+        if sizing is not None:
+            look.plan = plan_of(look, sizing, self._methodology, {})
         proposal = proposed(look, sizing, changes, self._target(look), self._portfolio, self._methodology, reasons)
         state.phase, state.held = str(given.phase.phase), given.phase.held
         return self._decision(look, state, state.phase, proposal)
 
     # The book at a close
 
-    def _update_book(self, look: Look, hedge: dict[str, Any]) -> None:
-        holdings, snapshot = look.holdings, look.snapshot
+    def _update_book(self, look: Look, state: PortfolioState) -> None:
+        holdings, snapshot, hedge = look.holdings, look.snapshot, state.hedge
         if "holdings" not in hedge:
             look.notes += bookkeeping.adopt_legs(holdings, self._portfolio["legs"], snapshot)
         look.notes += bookkeeping.adopt(holdings, self._portfolio, snapshot)
+        bookkeeping.begin_lives(holdings, snapshot)
         curve = look.situation.curve
         settles = {row[0]: row[1] for row in curve.nodes} if curve is not None else {}
         look.notes += bookkeeping.settle(holdings, snapshot, settles, hedge.get("closes", {}))
-        if self._program is not None and self._portfolio["enabled"]:
-            _, notes = bookkeeping.sell_program(holdings, self._program, snapshot, fee_usd=self._fees.option)
-            look.notes += notes
         look.notes += lot_rules.age(holdings, snapshot)
+        if "holdings" in hedge:
+            answered.forget_settled(state, Holdings.from_plain(hedge["holdings"]), holdings)
         hedge["closes"] = {"SPX": snapshot.market.spx, "VIX": snapshot.market.vix}
+
+    def _sell_program(self, look: Look) -> None:
+        """Sell the program's next condor if one is due, unless HOLD_NEW stands against it (3.7)."""
+        if self._program is None or not self._portfolio["enabled"]:
+            return
+        chosen = bookkeeping.due_condor(look.holdings, self._program, look.snapshot)
+        if isinstance(chosen, NoCondor):
+            look.notes.append(f"no_condor:{chosen.reason}: {chosen.detail}")
+        if not isinstance(chosen, ChosenCondor):
+            return
+        trial = Holdings.from_plain(look.holdings.as_plain())
+        bookkeeping.sell(trial, chosen, look.snapshot, fee_usd=self._fees.option)
+        why = self._hold_new(look, second_engine=self._second_engine(look, trial))
+        if why is not None:
+            look.holds_new = True
+            look.notes.append(f"hold_new: {why}")
+            return
+        look.holdings = trial
+        look.notes += [f"condor_{note}" for note in chosen.notes]
+
+    def _hold_new(self, look: Look, *, second_engine: bool) -> str | None:
+        return holds_new(look.snapshot.market.vix, self._portfolio["hold_new_above"], second_engine=second_engine)
+
+    def _second_engine(self, look: Look, trial: Holdings) -> bool:
+        """Whether a new condor's expected return, its hedge paid, would stay below the hurdle (S30)."""
+        if not look.snapshot.nodes:
+            return False
+        held, look.holdings = look.holdings, trial
+        look.marks = marks_of(trial, look.snapshot)
+        sizing = report(work(self._question(look).inputs))
+        look.holdings = held
+        return sizing.second_engine is True
 
     def _move_phase(self, look: Look, state: PortfolioState) -> None:
         hedge, situation = state.hedge, look.situation
@@ -281,17 +241,22 @@ class HedgeDesk:
     # What the hedge asks for
 
     def _target(self, look: Look) -> PhaseTarget:
+        """Return what the phase wants, with what people have amended for as long as it lasts (1.1)."""
         a = look.situation.book.spread.a if look.a is None else look.a
-        return phase_target(look.phase, a, self._targets)
+        said = look.amended if look.amended.get("phase") == look.phase.phase else {}
+        targets = self._targets
+        if "m" in said:
+            targets = replace(targets, m_confirmed=said["m"])
+        target = phase_target(look.phase, said.get("a", a), targets)
+        return replace(target, phi=min(said["phi"], target.ceiling)) if "phi" in said else target
 
     def _glance(self, look: Look, state: PortfolioState) -> None:
         """See what is held; and where a message is due or the soft timer has run, ask what should be."""
-        small, rows = small_caps_of(self._portfolio, look.situation, self._methodology["beta"]["prior_mean"])
-        look.small_caps, look.small_cap_rows = small, rows
+        look.leaving = financing.leaving(look.holdings, look.snapshot, look.phase)
         if not look.snapshot.nodes:
             return
         now = lot_rules.circumstances(look.situation, look.phase.phase)
-        look.leaving = lot_rules.leaving(look.holdings, look.snapshot, now, look.phase.phase)
+        look.leaving |= lot_rules.leaving(look.holdings, look.snapshot, now, look.phase.phase)
         is_due = bool(look.reasons or look.leaving) or state.sessions >= self._methodology["timer"]["soft"]
         if is_due:
             look.question = self._question(look)
@@ -309,9 +274,10 @@ class HedgeDesk:
             self._sizes,
             small_caps=look.small_caps,
             fees=self._fees,
-            cost_to_date=look.holdings.sleeve.cost_of_book(look.marks.sleeve),
+            cost_to_date=financing.cost_to_date(look.holdings, look.marks, self._sizes.fin_max),
             leaving=look.leaving,
             with_candidates=with_candidates,
+            financing=financing.held_spreads(look.holdings, look.snapshot),
         )
 
     def _watch(self, look: Look, state: PortfolioState) -> None:
@@ -324,101 +290,145 @@ class HedgeDesk:
             look.reasons.append("TIMER_10")
         if any(rule.startswith("ROLL") for rule in look.leaving.values()):
             look.reasons.append("ROLL")
+        look.reasons += exit_reasons(look.leaving)
         if look.phase.phase is Phase.MONETISE:
             look.reasons.append("HARVEST")
-        seen = look.seen
-        if seen is not None and look.snapshot.is_fresh:
-            if state.is_anchored and state.sessions >= timer["soft"] and seen.drift > DRIFT_BAND:
-                look.reasons.append("TIMER_5")
-            is_over = seen.cost_held > seen.cap + 1e-6
-            if is_over and not hedge.get("over_cap", False):
-                look.reasons.append("CAP")
-            hedge["over_cap"] = is_over
+        self._watch_limits(look, state)
+        due = due_of(look)
+        hedge["done"] = rearm(hedge.get("done", {}), due)
+        if any(is_new_roll(key, actions, hedge["done"]) for key, actions in due.items()):
+            look.reasons.append("ROLL")
 
-    def _draw_lines(self, look: Look) -> float | None:
-        """See where SPX stands to the defence lines; return the expected move, per cent."""
-        per_cent = defence.expected_move(look.situation.book)
-        if per_cent is not None:
-            look.fields["edr"] = {"pct": per_cent, "points": look.snapshot.market.spx * per_cent / 100.0}
-        edr = self._methodology["edr"]
-        look.lines = defence.lines_of(look.holdings, look.snapshot, per_cent, edr, tight=look.was_tight)
-        return per_cent
+    def _watch_limits(self, look: Look, state: PortfolioState) -> None:
+        """Add TIMER_5 and CAP."""
+        hedge, seen = state.hedge, look.seen
+        if seen is None or not look.snapshot.is_fresh:
+            return
+        if look.keeps_hedge:
+            hedge["over_cap"] = False
+            return
+        # What the steward would not let grow is no drift to act on: it is looked at again at the next close.
+        grows = seen.offset_target is not None and seen.offset_target > seen.offset_held
+        is_soft = state.is_anchored and state.sessions >= self._methodology["timer"]["soft"]
+        if is_soft and seen.drift > DRIFT_BAND and (look.may_increase or not grows):
+            look.reasons.append("TIMER_5")
+        is_over = seen.cost_held > seen.cap + 1e-6
+        if is_over and not hedge.get("over_cap", False):
+            look.reasons.append("CAP")
+        hedge["over_cap"] = is_over
 
     # What is proposed
 
     def _propose(self, look: Look, state: PortfolioState, reasons: tuple[str, ...]) -> Proposal:
         sizing, changes = self._sized(look, reasons)
+        if sizing is not None:
+            look.plan = plan_of(look, sizing, self._methodology, state.hedge.get("done", {}))
         proposal = proposed(look, sizing, changes, self._target(look), self._portfolio, self._methodology, reasons)
-        if self._portfolio["execution"] == "paper":
+        moves = [] if look.plan is None else [move for move in look.plan.moves if not move.is_choice]
+        is_done = self._portfolio["execution"] == "paper"
+        if is_done:
             execute(look.holdings, changes, look.snapshot, self._fees)
-        elif changes:
-            event_id = f"{state.portfolio_id}-{state.sequence + 1:020d}-{look.situation.ts_event}"
-            self._remember(state, event_id, changes)
+            for move in moves:
+                apply(look.holdings, move, fee_usd=self._fees.option, session=look.snapshot.session)
+            bookkeeping.begin_lives(look.holdings, look.snapshot)
+        self._note(look, state, changes, moves, proposal, sizing, is_done=is_done)
         return proposal
+
+    def _note(
+        self,
+        look: Look,
+        state: PortfolioState,
+        changes: Sequence[Change],
+        moves: Sequence[CondorMove],
+        proposal: Proposal,
+        sizing: Sizing | None,
+        *,
+        is_done: bool,
+    ) -> None:
+        """Remember what was proposed, for the answers to it and for what is not to be said twice."""
+        answered.want(state, proposal.legs)
+        done = state.hedge.setdefault("done", {})
+        for name, origin in tried(look.plan) if look.plan is not None else ():
+            if origin not in done.setdefault(name, []):
+                done[name].append(origin)
+        above, raised = self._methodology["approvals"]["phi_above"]
+        limits = Limits(
+            approvals=proposal.fields.get("approvals_required", 0), above=(above, int(raised)),
+            override=self._methodology["approvals"]["override"],
+            premium=0.0 if sizing is None else self._sizes.premium_max * sizing.credit,
+        )  # fmt: skip
+        event_id = f"{state.portfolio_id}-{state.sequence + 1:020d}-{look.situation.ts_event}"
+        session = look.snapshot.session
+        answered.remember(state, event_id, session, changes, moves, sizing, limits, is_done=is_done)
 
     def _sized(self, look: Look, reasons: tuple[str, ...]) -> tuple[Sizing | None, list[Change]]:
         if look.seen is None:
             return None, []
         if look.question is None:
             look.question = self._question(look)
-        look.sizing = sizing = report(look.worked or work(look.question.inputs))
+        worked = look.worked or work(look.question.inputs)
+        look.sizing = sizing = report(worked)
+        backs = financing.buy_backs(look.holdings, look.snapshot, look.leaving)
         if not look.snapshot.is_fresh or QUIET_REASONS.issuperset(reasons):
-            return sizing, []
+            return sizing, backs
         changes = changes_of(sizing, look.holdings, look.snapshot)
+        if look.keeps_hedge:
+            changes = [change for change in changes if " ".join(change.lot.symbols) in look.leaving]
         if NO_PURCHASES.issuperset(reasons):
             changes = [change for change in changes if change.units < 0]
-        if "HARVEST" in reasons:
-            changes += self._harvest(look, sizing)
-        return sizing, changes
+        if look.phase.phase is Phase.MONETISE:
+            changes += harvest(look, sizing, self._sizes)
+        cut = None
+        if not look.may_increase:
+            changes, cut = without_growth(changes, sizing)
+        sizing = self._financed(look, worked, sizing, changes, reasons)
+        look.sizing = sizing = sizing if cut is None else replace(sizing, bindings=(*sizing.bindings, cut))
+        return sizing, [*changes, *backs, *([look.offer.change] if look.offer and look.offer.change else [])]
 
-    def _harvest(self, look: Look, sizing: Sizing) -> list[Change]:
-        lots = [lot for lot in look.holdings.lots if lot.leg in ("L1", "L1b", "L2")]
-        held: dict[str, int] = {}
-        for lot in lots:
-            held[lot.leg] = held.get(lot.leg, 0) + lot.quantity
-        calendar = next((lot for lot in lots if lot.leg == "L2"), None)
-        plan = plan_harvest(
-            held,
-            {lot.leg: sale_of(lot, 1, look.snapshot, self._fees).net * lot.multiplier for lot in lots},
-            spread=None if calendar is None else look.snapshot.unit_mid(calendar),
-            cost_to_date=sizing.cost_to_date,
+    def _financed(
+        self, look: Look, worked: Worked, sizing: Sizing, changes: Sequence[Change], reasons: tuple[str, ...]
+    ) -> Sizing:
+        """Look for a financing spread (3.6); return the sizing with it where one is offered."""
+        if NO_PURCHASES.issuperset(reasons) or not self._target(look).adds_allowed:
+            return sizing
+        debit = sum(change.net * change.lot.multiplier * change.units for change in changes
+                    if change.units > 0 and change.lot.parts[0].strike is not None)  # fmt: skip
+        asked = financing.FinancingQuestion(
+            phase=look.phase.phase,
+            rolling_up=any(rule.startswith("ROLL_UP") for rule in look.leaving.values()),
+            gross_debit=debit,
+            deltas=sizing.deltas,
+            guards_book=look.small_caps is not None,
+            release_pending=look.situation.release_pending,
         )
-        changes = []
-        for leg, count in plan.sell.items():
-            left = count
-            for lot in (lot for lot in lots if lot.leg == leg):
-                units = min(left, lot.quantity)
-                if units and look.snapshot.held(lot, self._fees.for_leg(leg)).is_tradable:
-                    changes.append(sale_of(lot, units, look.snapshot, self._fees))
-                    left -= units
-        return changes
+        look.offer = financing.offer(look.holdings, look.snapshot, look.situation.book, asked)
+        if look.offer is None or look.offer.spread is None:
+            return sizing
+        return report(replace(worked, inputs=replace(worked.inputs, offered=(look.offer.spread,))))
 
     def _count(self, look: Look, hedge: dict[str, Any], proposal: Proposal | None) -> None:
-        """Count loyalty and motion."""
+        """Count loyalty and motion at a close; what a move inside the session changed counts at its close."""
+        adjusted, change = proposal is not None, 0.0 if proposal is None else proposal.size_change
+        if change:
+            hedge["last_change"] = look.snapshot.session.isoformat()
+        if not look.situation.is_close:
+            before = hedge.get("inside", [False, 0.0])
+            hedge["inside"] = [before[0] or adjusted, before[1] + change]
+            return
+        inside = hedge.pop("inside", [False, 0.0])
         known = Discipline.from_plain(hedge["discipline"]) if "discipline" in hedge else Discipline()
-        change = 0.0 if proposal is None else proposal.size_change
         hedge["discipline"] = known.at_close(
             offset=0.0 if look.seen is None else look.seen.offset_held,
             phi=self._target(look).phi if look.holdings.condors else 0.0,
-            adjusted=proposal is not None,
-            size_change=change,
+            adjusted=adjusted or inside[0],
+            size_change=change + inside[1],
         ).as_plain()
-        if change:
-            hedge["last_change"] = look.snapshot.session.isoformat()
 
     # Answers
 
-    def _remember(self, state: PortfolioState, event_id: str, changes: Sequence[Change]) -> None:
-        book = Holdings(lots=[change.lot for change in changes])
-        proposals = state.hedge.setdefault("proposals", {})
-        proposals[event_id] = {
-            "session": changes[0].lot.opened.isoformat(),
-            "lots": book.as_plain()["lots"],
-            "units": [change.units for change in changes],
-            "prices": [list(change.prices) for change in changes],
-        }
-        while len(proposals) > PROPOSALS_KEPT:
-            del proposals[next(iter(proposals))]
+    def refuses(self, state: PortfolioState, answer: Answer) -> str | None:
+        """Return why an answer does not fit what was proposed, or None."""
+        return answered.refusal(state, answer)
 
     def quiet_band(self, state: PortfolioState) -> defence.Band:  # noqa: D102 - told by `Desk`
         return defence.quiet_band(state.hedge)
@@ -427,24 +437,9 @@ class HedgeDesk:
         return defence.is_crossed_at(state.hedge, spx)
 
     def answered(self, state: PortfolioState, answer: Answer) -> None:
-        """Let the legs held follow an adjustment that was executed (`execution: answers`)."""
-        proposal = state.hedge.get("proposals", {}).get(answer.event_id)
-        if answer.decision != "executed" or proposal is None or "holdings" not in state.hedge:
-            return
-        del state.hedge["proposals"][answer.event_id]
-        holdings = Holdings.from_plain(state.hedge["holdings"])
-        from_plain = Holdings.from_plain({**Holdings().as_plain(), "lots": proposal["lots"]})
-        session = date.fromisoformat(proposal["session"])
-        book_fills(holdings, from_plain.lots, proposal, answer, self._fees, session)
-        state.hedge["holdings"] = holdings.as_plain()
+        """Let what is wanted, and what is held (`execution: answers`), follow an answer."""
+        answered.answered(state, answer, self._fees)
 
     def legs(self, state: PortfolioState) -> list[dict[str, Any]]:
-        """Return the contracts held."""
-        if "holdings" not in state.hedge:
-            return []
-        return [
-            {"leg": lot.leg, "instrument": part.symbol, "target_quantity": lot.quantity * part.ratio,
-             "current_quantity": lot.quantity * part.ratio}
-            for lot in Holdings.from_plain(state.hedge["holdings"]).lots
-            for part in lot.parts
-        ]  # fmt: skip
+        """Return the contracts wanted and held."""
+        return answered.legs(state)

@@ -27,7 +27,8 @@ LOW, DESIGN, HIGH = range(3)
 FIXED_SHOCKS: Final = (5.0, 6.0, 7.0, 10.0, 20.0)
 """VIX changes whose gains and offsets every message prints, points (methodology 7)."""
 
-_UP_MOVE: Final = 0.03  # the SPX rise whose loss is printed beside the linked one (methodology 7, "risk first")
+UP_MOVE: Final = 0.03
+"""The SPX rise whose loss is printed beside the linked one (methodology 7, "risk first")."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,7 @@ def exposure_of(inputs: SizingInputs) -> Exposure:
     losses = condor_losses(
         market,
         inputs.condors,
-        np.append(r, _UP_MOVE),
+        np.append(r, UP_MOVE),
         np.append(d, parameters.up_shock),
         0.0,
         shift_cap=parameters.scenario.shift_cap,
@@ -132,7 +133,7 @@ def budget_of(inputs: SizingInputs, exposure: Exposure, plan: SlotPlan, table: U
         # entry costs that K contains is taken off the condors' cap.
         to_date = max(to_date - entry_refund(plan, table), 0.0)
     cap = max(parameters.credit_share * exposure.credit_usd - to_date, 0.0)
-    financing = sum(_accrued(spread, exposure.horizon) for spread in inputs.financing)
+    financing = sum(accrued(spread, exposure.horizon) for spread in inputs.financing)
     gross = cap + financing if parameters.fin_max >= 1.0 else min(cap + financing, cap / (1.0 - parameters.fin_max))
     small = 0.0
     if parameters.scope == "split" and inputs.small_caps is not None:
@@ -196,6 +197,7 @@ def _is_daily(condors: Sequence[Condor]) -> bool:
     )
 
 
-def _accrued(spread: FinancingSpread, days: float) -> float:
+def accrued(spread: FinancingSpread, days: float) -> float:
+    """Return the credit of spreads that is earned within so many days if nothing moves, dollars."""
     share = min(1.0, days / spread.days) if spread.days > 0 else 1.0
     return max(0.0, spread.credit * 100.0 * spread.quantity * share)

@@ -39,6 +39,6 @@ def book_fills(
         for line, price, fill in zip(lot.lines, paid, told, strict=True):
             count = units * line.ratio
             fee = float(fill.get("fee", fees.for_leg(lot.leg) * abs(count)))
-            holdings.sleeve.trade(line.contract, count, price, fee=fee, session=session)
+            holdings.ledger_of(lot.leg).trade(line.contract, count, price, fee=fee, session=session)
         net = sum(part.ratio * price for part, price in zip(lot.parts, paid, strict=True))
         take(holdings, replace(lot, quantity=abs(units)), units, net)

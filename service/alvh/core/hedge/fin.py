@@ -66,7 +66,7 @@ def choose_financing(
 
     Args:
         part: the condor's own expiry and class (a FIN leg never outlives its condor).
-        width: of the condor, points.
+        width: of the condor, points: of its call side, which is the one a call spread adds to.
         rules: of the gate.
         pricing: `quotes` or `model`: what `part` holds.
         quote_age_s: age of its quotes, seconds.
@@ -113,6 +113,7 @@ class FinancingSituation:
         condor_credit: of all condors.
         up_loss: what FIN itself loses at SPX +3 %, VIX -3; positive is a loss.
         release_today: an S20 release is still to come today.
+        held_call_loss: greatest loss of FIN spreads held already.
     """
 
     phase: Phase
@@ -124,6 +125,7 @@ class FinancingSituation:
     condor_credit: float
     up_loss: float
     release_today: bool = False
+    held_call_loss: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +141,7 @@ class Check:
 def financing_checks(choice: FinancingChoice, quantity: int, at: FinancingSituation) -> tuple[Check, ...]:
     """Return every test of 3.6; the leg is allowed when all pass, and then needs two approvals."""
     credit = choice.credit * 100.0 * quantity
-    call_loss = at.condor_call_loss + choice.max_loss_usd * quantity
+    call_loss = at.condor_call_loss + at.held_call_loss + choice.max_loss_usd * quantity
     allowed = at.phase is Phase.CONFIRMED or (at.phase is Phase.STAGED and at.rolling_up)
     in_band = at.rsi_spx is not None and _RSI_LOW <= at.rsi_spx <= _RSI_HIGH
     return (

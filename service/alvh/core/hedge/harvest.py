@@ -219,42 +219,35 @@ def roll_up(strike: float, slices: Sequence[ChainSlice], *, quoted: bool) -> Rol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HarvestPlan:
-    """What one close in MONETISE does.
+    """What the proceeds of a harvest are for; dollars.
 
     Attributes:
-        sell: contracts to sell per leg, not negative; L3 is never among them.
-        proceeds: expected, dollars.
+        proceeds: after fees.
         repays: of it, what repays the hedge cost to date.
         reinvest: of the rest, what may buy L3a and L3b at most.
     """
 
-    sell: Mapping[str, int]
     proceeds: float
     repays: float
     reinvest: float
 
+    @classmethod
+    def shared(cls, proceeds: float, *, cost_to_date: float) -> "HarvestPlan":
+        """Share proceeds: the hedge cost of this condor's life first, half of what is left may buy time (3.5)."""
+        repays = min(max(cost_to_date, 0.0), max(proceeds, 0.0))
+        return cls(proceeds=proceeds, repays=repays, reinvest=REINVEST_SHARE * max(proceeds - repays, 0.0))
 
-def plan_harvest(
-    held: Mapping[str, int], proceeds: Mapping[str, float], *, spread: float | None, cost_to_date: float
-) -> HarvestPlan:
-    """Return the harvest: half of L1 and L1b, all of L2 if F1 - F2 >= 1.50, nothing of L3 (3.5).
+
+def plan_harvest(held: Mapping[str, int], *, spread: float | None) -> dict[str, int]:
+    """Return contracts to sell per leg: half of L1 and L1b, all of L2 if F1 - F2 >= 1.50, nothing of L3 (3.5).
 
     Half of an odd number is rounded down, but one contract at least is sold of what is held.
 
     Args:
         held: contracts per leg.
-        proceeds: dollars that one contract of a leg fetches now, net of fees.
         spread: F1 - F2 of the held calendar, points; None where there is none.
-        cost_to_date: hedge cost of this condor's life, dollars.
     """
     sell = {leg: max(1, floor(held[leg] * HARVEST_SHARE)) for leg in ("L1", "L1b") if held.get(leg, 0) > 0}
     if held.get("L2", 0) > 0 and spread is not None and spread >= CALENDAR_PROFIT - 1e-9:
         sell["L2"] = held["L2"]
-    total = sum(count * proceeds.get(leg, 0.0) for leg, count in sell.items())
-    repays = min(max(cost_to_date, 0.0), max(total, 0.0))
-    return HarvestPlan(
-        sell=MappingProxyType(sell),
-        proceeds=total,
-        repays=repays,
-        reinvest=REINVEST_SHARE * max(total - repays, 0.0),
-    )
+    return sell

@@ -3,14 +3,22 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from alvh.core.hedge.book import Condor
 from alvh.core.hedge.bookings import Line
 from alvh.core.hedge.ledger import Contract, Ledger
 
+OVERLAYS: Final = ("FIN",)
+"""Legs no sizing solves for: SPX options beside the hedge."""
+
 Terms = tuple[tuple[date, float | None, int], ...]
 """What one unit is made of, whatever the class: (expiry, strike, ratio) of each part."""
+
+
+def origin_of(key: str) -> str:
+    """Return the key of the condors a piece was sold as."""
+    return key.split(" | ", maxsplit=1)[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +36,11 @@ class HeldCondor:
     condor: Condor
     opened: date
     is_program: bool
+
+    @property
+    def origin(self) -> str:
+        """The key of the condors they were sold as, whatever was moved or rolled since."""
+        return origin_of(self.key)
 
     @property
     def expiry(self) -> date:
@@ -56,14 +69,15 @@ class Lot:
     """Units of one hedge leg, of one make.
 
     Attributes:
-        leg: L1, L1b, L2, L3a or L3b.
-        parts: what one unit is made of.
+        leg: L1, L1b, L2, L3a, L3b or FIN.
+        parts: what one unit is made of; of FIN the bought call first, then the sold one.
         multiplier: dollars per point.
         quantity: units, above 0.
-        entry_price: mean net price paid per unit, points.
+        entry_price: mean net price paid per unit, points; negative where it was received (FIN).
         extrinsic: at entry, points; None where it is not known.
         armed: whether its harvest may still fire (3.2).
         opened: session of its first purchase.
+        phase: of FIN, the phase it was sold in: it is bought back when the hedge falls below that.
     """
 
     leg: str
@@ -74,6 +88,7 @@ class Lot:
     extrinsic: float | None
     armed: bool
     opened: date
+    phase: str = ""
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -105,23 +120,47 @@ class Lot:
 
 @dataclass(slots=True, kw_only=True)
 class Holdings:
-    """All that is held, and the two ledgers: condors and hedge never pay for one another (1.1, Second Engine)."""
+    """All that is held, and the ledgers: condors and hedge never pay for one another (1.1, Second Engine).
+
+    Attributes:
+        condors: by the order of their sale.
+        lots: of the legs a sizing solves for.
+        overlays: lots of SPX options beside them (FIN).
+        condor_ledger: of the condors.
+        sleeve: of the hedge legs.
+        financing: of the hedge's FIN spreads; apart, because only a part of what they earn may pay for cost (4.6).
+        named: keys of the condors the configuration names.
+    """
 
     condors: list[HeldCondor] = field(default_factory=list)
     lots: list[Lot] = field(default_factory=list)
+    overlays: list[Lot] = field(default_factory=list)
     condor_ledger: Ledger = field(default_factory=Ledger)
     sleeve: Ledger = field(default_factory=Ledger)
+    financing: Ledger = field(default_factory=Ledger)
     named: list[str] = field(default_factory=list)
+
+    @property
+    def everything(self) -> list[Lot]:
+        """All lots: of the hedge legs, then the overlays."""
+        return [*self.lots, *self.overlays]
+
+    def ledger_of(self, leg: str) -> Ledger:
+        """Return the ledger a leg is booked in."""
+        return self.financing if leg in OVERLAYS else self.sleeve
+
+    def _row_of(self, leg: str) -> list[Lot]:
+        return self.overlays if leg in OVERLAYS else self.lots
 
     def find(self, leg: str, terms: Terms) -> Lot | None:
         """Return the lot of a leg on these terms."""
-        return next((lot for lot in self.lots if lot.leg == leg and lot.terms == terms), None)
+        return next((lot for lot in self._row_of(leg) if lot.leg == leg and lot.terms == terms), None)
 
     def put(self, lot: Lot) -> None:
         """Add a lot to what is held of its make, at the mean of the entry prices; or take the place of what was."""
         held = self.find(lot.leg, lot.terms)
         if held is None:
-            self.lots.append(lot)
+            self._row_of(lot.leg).append(lot)
             return
         count = held.quantity + lot.quantity
         price = (held.quantity * held.entry_price + lot.quantity * lot.entry_price) / count
@@ -132,16 +171,19 @@ class Holdings:
 
     def swap(self, lot: Lot, becomes: Lot | None) -> None:
         """Let a lot become another, or nothing."""
-        at = self.lots.index(lot)
-        self.lots[at : at + 1] = [] if becomes is None or becomes.quantity == 0 else [becomes]
+        row = self._row_of(lot.leg)
+        at = row.index(lot)
+        row[at : at + 1] = [] if becomes is None or becomes.quantity == 0 else [becomes]
 
     def as_plain(self) -> dict[str, Any]:
         """Return everything as JSON values."""
         return {
             "condors": [_condor_row(held) for held in self.condors],
             "lots": [_lot_row(lot) for lot in self.lots],
+            "overlays": [_lot_row(lot) for lot in self.overlays],
             "condor_ledger": self.condor_ledger.as_plain(),
             "sleeve": self.sleeve.as_plain(),
+            "financing": self.financing.as_plain(),
             "named": list(self.named),
         }
 
@@ -151,8 +193,11 @@ class Holdings:
         return cls(
             condors=[_condor(row) for row in plain["condors"]],
             lots=[_lot(row) for row in plain["lots"]],
+            # Checkpoints of version 0.1 know no overlays.
+            overlays=[_lot(row) for row in plain.get("overlays", ())],
             condor_ledger=Ledger.from_plain(plain["condor_ledger"]),
             sleeve=Ledger.from_plain(plain["sleeve"]),
+            financing=Ledger.from_plain(plain["financing"]) if "financing" in plain else Ledger(),
             named=list(plain["named"]),
         )
 
@@ -184,11 +229,12 @@ def _lot_row(lot: Lot) -> list[Any]:
     parts = [[p.symbol, p.trading_class, p.strike, p.expiry.isoformat(), p.ratio] for p in lot.parts]
     return [
         lot.leg, parts, lot.multiplier, lot.quantity, lot.entry_price, lot.extrinsic, lot.armed, lot.opened.isoformat(),
+        lot.phase,
     ]  # fmt: skip
 
 
 def _lot(row: list[Any]) -> Lot:
-    leg, parts, multiplier, quantity, entry_price, extrinsic, armed, opened = row
+    leg, parts, multiplier, quantity, entry_price, extrinsic, armed, opened, *phase = row
     return Lot(
         leg=leg,
         parts=tuple(
@@ -201,4 +247,5 @@ def _lot(row: list[Any]) -> Lot:
         extrinsic=extrinsic,
         armed=armed,
         opened=date.fromisoformat(opened),
+        phase=phase[0] if phase else "",
     )

@@ -219,13 +219,21 @@ class Ledger:
 
         What the hedge gained meanwhile pays for cost, and never enlarges the budget (methodology 4.6).
         """
-        start = self._lives.get(condor)
-        return 0.0 if start is None else max(0.0, start / MICROS - self.reconcile(marks).equity)
+        return max(0.0, -self.gain_to_date(condor, marks))
 
-    def cost_of_book(self, marks: Mapping[str, float]) -> float:
+    def gain_to_date(self, condor: str, marks: Mapping[str, float]) -> float:
+        """Return what the sleeve has made since a condor's life began, dollars, fees paid; 0 for an unknown one."""
+        start = self._lives.get(condor)
+        return 0.0 if start is None else self.reconcile(marks).equity - start / MICROS
+
+    def gain_of_book(self, marks: Mapping[str, float]) -> float:
         """Return the same since the start of the oldest life still open; 0 where none is."""
         oldest = next(iter(self._lives), None)
-        return 0.0 if oldest is None else self.cost_to_date(oldest, marks)
+        return 0.0 if oldest is None else self.gain_to_date(oldest, marks)
+
+    def cost_of_book(self, marks: Mapping[str, float]) -> float:
+        """Return the cost since then, never below 0."""
+        return max(0.0, -self.gain_of_book(marks))
 
     def _of(self, symbol: str, leg: str | None) -> list[Lot]:
         return [lot for lot in self._lots if lot.contract.symbol == symbol and leg in (None, lot.contract.leg)]

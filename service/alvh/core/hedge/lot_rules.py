@@ -1,5 +1,6 @@
 """What the lots held ask for at a close: which are to be rolled or closed, which have multiplied, which have aged."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from math import inf
 
@@ -27,7 +28,7 @@ def circumstances(situation: Situation, phase: Phase) -> Circumstances:
         capture=book.exposure.capture,
         small_caps_lag=bool(flags.ratio_neg or book.small_caps.is_diverging),
         confirmed=phase is Phase.CONFIRMED,
-        release_pending=False,
+        release_pending=situation.release_pending,
     )
 
 
@@ -57,6 +58,16 @@ def age(holdings: Holdings, snapshot: Snapshot) -> list[str]:
         holdings.put(replace(lot, leg="L3a"))
         notes.append(f"L3b_becomes_L3a:{'/'.join(lot.symbols)}")
     return notes
+
+
+_PROFITS = ("F1-F2>=1.50", "S06 cross-down", "50% of credit earned")
+
+
+def exit_reasons(going: Mapping[str, str]) -> list[str]:
+    """Return the reason codes of legs that their own rules close: HARVEST for profits taken, ROLL for the rest."""
+    rules = [rule.removeprefix("CLOSE: ") for rule in going.values() if rule.startswith("CLOSE")]
+    return [*(["HARVEST"] if any(rule in _PROFITS for rule in rules) else []),
+            *(["ROLL"] if any(rule not in _PROFITS for rule in rules) else [])]  # fmt: skip
 
 
 def leaving(holdings: Holdings, snapshot: Snapshot, now: Circumstances, phase: Phase) -> dict[str, str]:

@@ -1,26 +1,25 @@
 """A change of the hedge as a message says it: an action for each contract, and the package they are worked as."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from alvh.core.hedge.condor_actions import CondorAction
+from alvh.core.hedge.condor_moves import CondorMove, Place
+from alvh.core.hedge.execution_windows import time_window
 from alvh.core.hedge.holdings import HeldCondor, LotPart
+from alvh.core.hedge.look import Look
 from alvh.core.hedge.settlement import class_rule, last_trade_date
 from alvh.core.hedge.sizing_desk import Change
+from alvh.core.hedge.spx_quotes import spx_quote
 from alvh.message_parts import Action, Package, PackageLeg
 
-if TYPE_CHECKING:
-    from alvh.core.hedge.desk import Look
 
-_WINDOW = "09:40-15:50 ET"
-
-
-def action_of(change: Change, look: "Look", verb: str) -> list[Action]:
-    """Return one action for each contract of a change; a spread's sold contract waits for its bought one."""
+def action_of(change: Change, look: Look, verb: str) -> list[Action]:
+    """Return one action for each contract of a change, what is bought first; a sold option waits for it."""
     found: list[Action] = []
     fee = look.fees.for_leg(change.lot.leg)
-    parts = zip(change.lot.parts, change.prices, change.unit.calls or change.unit.futures, strict=True)
-    for part, price, _ in parts:
+    parts = list(zip(change.lot.parts, change.prices, strict=True))
+    parts.sort(key=lambda pair: pair[0].ratio * change.units < 0)
+    for part, price in parts:
         bid, ask, mid, iv, delta, vega = _quote(part, look)
         count = change.units * part.ratio
         found.append(
@@ -43,14 +42,15 @@ def action_of(change: Change, look: "Look", verb: str) -> list[Action]:
                 multiplier=change.lot.multiplier,
                 est_cost=price * count * change.lot.multiplier if part.strike is not None else 0.0,
                 fees=fee * abs(count),
-                time_window=_WINDOW,
+                time_window=time_window(look, change.lot.leg),
                 depends_on=found[0].instrument if found and count < 0 and part.strike is not None else None,
+                reason=look.leaving.get(" ".join(change.lot.symbols)),
             )
         )
     return found
 
 
-def holds(look: "Look", changes: Sequence[Change]) -> list[Action]:
+def holds(look: Look, changes: Sequence[Change]) -> list[Action]:
     """Return HOLD for the contracts of every lot that is left alone; one for ALL where there is nothing to do."""
     touched = {(change.lot.leg, change.lot.symbols) for change in changes}
     found = [
@@ -64,7 +64,7 @@ def holds(look: "Look", changes: Sequence[Change]) -> list[Action]:
             qty_after=lot.quantity * part.ratio,
             multiplier=lot.multiplier,
         )
-        for lot in look.holdings.lots
+        for lot in look.holdings.everything
         if (lot.leg, lot.symbols) not in touched
         for part in lot.parts
     ]
@@ -76,8 +76,11 @@ def holds(look: "Look", changes: Sequence[Change]) -> list[Action]:
 
 
 def _quote(
-    part: LotPart, look: "Look"
+    part: LotPart, look: Look
 ) -> tuple[float | None, float | None, float, float | None, float | None, float | None]:
+    if class_rule(part.trading_class).underlying == "SPX":
+        sold = spx_quote(look.snapshot, part.trading_class, part.expiry, "C", part.strike or 0.0)
+        return sold.bid, sold.ask, sold.mid, sold.iv, sold.delta, sold.vega
     if part.strike is None:
         node = look.snapshot.future(part.expiry)
         return node.bid, node.ask, node.settle, None, 1.0, None
@@ -85,7 +88,7 @@ def _quote(
     return quote.bid, quote.ask, quote.mid, quote.iv, quote.delta, quote.vega
 
 
-def package_of(change: Change, look: "Look", number: int) -> Package:
+def package_of(change: Change, look: Look, number: int) -> Package:
     """Return a change as one order: its net price, a debit positive."""
     rule = look.snapshot.terms.business_day_before
     sign = 1 if change.units > 0 else -1
@@ -99,7 +102,7 @@ def package_of(change: Change, look: "Look", number: int) -> Package:
                 trading_class=part.trading_class,
                 last_trade_date=last_trade_date(part.trading_class, part.expiry, rule).isoformat(),
                 settlement=str(class_rule(part.trading_class).settlement),
-                quote_age=look.snapshot.age_of("VIX") if is_premium else None,
+                quote_age=look.snapshot.age_of(class_rule(part.trading_class).underlying) if is_premium else None,
             )
             for part in change.lot.parts
         ],
@@ -110,10 +113,17 @@ def package_of(change: Change, look: "Look", number: int) -> Package:
     )
 
 
-def condor_action(action: CondorAction, held: HeldCondor) -> Action:
-    """Return what a condor should do; a proposal in words, its strikes are for the trader to choose."""
+def condor_action(action: CondorAction, held: HeldCondor | None) -> Action:
+    """Return what condors should do without a trade of ours: TIGHTEN, HOLD_NEW, or what could not be priced."""
+    if held is None:
+        return Action(
+            action=action.action, leg="COND", instrument="", side="NONE", qty=0, qty_before=0, qty_after=0,
+            multiplier=100.0, reason=action.reason,
+        )  # fmt: skip
     condor = held.condor
-    name = f"{condor.trading_class} {held.expiry} {condor.short_put:g}P/{condor.short_call:g}C"
+    strikes = [f"{condor.short_put:g}P"] if condor.has_puts else []
+    strikes += [f"{condor.short_call:g}C"] if condor.has_calls else []
+    name = f"{condor.trading_class} {held.expiry} {'/'.join(strikes)}"
     return Action(
         action=action.action,
         leg="COND",
@@ -123,4 +133,73 @@ def condor_action(action: CondorAction, held: HeldCondor) -> Action:
         qty_before=-condor.quantity,
         qty_after=-condor.quantity,
         multiplier=100.0,
+        reason=action.reason,
+    )
+
+
+def move_actions(move: CondorMove, look: Look) -> list[Action]:
+    """Return one action for each contract of a condor's move, what is bought before what is sold."""
+    found: list[Action] = []
+    ledger = look.holdings.condor_ledger
+    for contract, sign, price in sorted(move.trades, key=lambda trade: trade[1] < 0):
+        place = move.new if move.new and contract.symbol in _symbols(move, move.new) else move.old
+        strike = int(contract.symbol[13:]) / 1000.0
+        quote = spx_quote(look.snapshot, place.trading_class, place.expiry, move.right, strike)
+        count, before = sign * move.quantity, ledger.quantity(contract.symbol)
+        found.append(
+            Action(
+                action=move.action,
+                leg="COND",
+                instrument=contract.symbol,
+                side="BUY" if count > 0 else "SELL",
+                qty=abs(count),
+                qty_before=before,
+                qty_after=before + count,
+                limit_price=price,
+                mid=quote.mid,
+                bid=quote.bid,
+                ask=quote.ask,
+                spread_pct=100.0 * (quote.ask - quote.bid) / quote.mid if quote.mid > 0.0 else None,
+                delta=quote.delta,
+                vega=quote.vega,
+                iv=quote.iv,
+                multiplier=contract.multiplier,
+                est_cost=price * count * contract.multiplier,
+                fees=look.fees.option * abs(count),
+                time_window=time_window(look, "COND"),
+                depends_on=found[0].instrument if found and count < 0 else None,
+                reason=move.reason,
+                is_choice=move.is_choice,
+            )
+        )
+    return found
+
+
+def _symbols(move: CondorMove, place: Place) -> tuple[str, ...]:
+    return tuple(
+        contract.symbol for contract, _, _ in move.trades if contract.expiry == place.expiry
+        and int(contract.symbol[13:]) / 1000.0 in (place.short, place.long)
+    )  # fmt: skip
+
+
+def move_package(move: CondorMove, look: Look, number: int) -> Package:
+    """Return a condor's move as one order: its net price, a debit positive."""
+    rule = look.snapshot.terms.business_day_before
+    name = move.old.trading_class
+    return Package(
+        legs=[
+            PackageLeg(
+                instrument=contract.symbol,
+                ratio=sign,
+                trading_class=name,
+                last_trade_date=last_trade_date(name, contract.expiry, rule).isoformat(),
+                settlement=str(class_rule(name).settlement),
+                quote_age=look.snapshot.age_of("SPX"),
+            )
+            for contract, sign, _ in move.trades
+        ],
+        quantity=move.quantity,
+        net_limit=move.net_debit,
+        net_debit_total=move.net_debit * move.quantity * 100.0,
+        order_of_working=number,
     )

@@ -1,7 +1,6 @@
 """The signals that speak of the book itself, as a message lists them: those of `position.TERMS`, told or missing."""
 
-from typing import TYPE_CHECKING
-
+from alvh.core.hedge.look import Look
 from alvh.core.hedge.option_checks import bound_signal, parity_signal, timing_signal
 from alvh.core.hedge.outcome import Sizing
 from alvh.core.hedge.phase_desk import move_per_cent
@@ -9,13 +8,10 @@ from alvh.core.hedge.sizing_desk import refusal_of
 from alvh.core.signals.model import Signal
 from alvh.core.signals.position import TERMS, position_signal, vega_of_first_three
 
-if TYPE_CHECKING:
-    from alvh.core.hedge.desk import Look
-
 _FRONT_SHARE = 0.60  # of the vega over three expiries, in STANDBY and INITIAL (S47)
 
 
-def position_signals(look: "Look", sizing: Sizing | None, sessions: int, threshold: float) -> tuple[Signal, ...]:
+def position_signals(look: Look, sizing: Sizing | None, sessions: int, threshold: float) -> tuple[Signal, ...]:
     """Return the signals of a decision, by id; what cannot be told is missing.
 
     Args:
@@ -52,7 +48,7 @@ def position_signals(look: "Look", sizing: Sizing | None, sessions: int, thresho
     return tuple(sorted(found, key=lambda each: each.id))
 
 
-def _market_checks(look: "Look", at: int) -> list[Signal]:
+def _market_checks(look: Look, at: int) -> list[Signal]:
     """Return S35, S36 and S39: what quoted options allow, and whether the clock does."""
     snapshot = look.snapshot
     futures = {

@@ -3,24 +3,28 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from alvh.core.announce import in_order, rfc3339
 from alvh.core.hedge.book import LEGS
 from alvh.core.hedge.book_words import book_condors, small_cap_part
 from alvh.core.hedge.breakeven_words import break_even_parts
-from alvh.core.hedge.condor_actions import CondorSituation, due_actions, stays_tight
+from alvh.core.hedge.condor_desk import CondorPlan
+from alvh.core.hedge.condor_moves import CondorMove
 from alvh.core.hedge.contracts import LegChoice
-from alvh.core.hedge.order_words import action_of, condor_action, holds, package_of
+from alvh.core.hedge.financing_words import financing_break_evens, financing_parts
+from alvh.core.hedge.look import Look
+from alvh.core.hedge.order_words import action_of, condor_action, holds, move_actions, move_package, package_of
 from alvh.core.hedge.outcome import Sizing
 from alvh.core.hedge.phase_targets import PhaseTarget
+from alvh.core.hedge.phases import Phase
 from alvh.core.hedge.protocols import protocol
 from alvh.core.hedge.put_words import iwm_puts
 from alvh.core.hedge.scenario import ScenarioParameters
 from alvh.core.hedge.sizing_desk import Change, refusal_of
 from alvh.core.hedge.symbols import cfe_symbol
+from alvh.core.hedge.text_lines import lines_of
 from alvh.message_parts import (
-    Action,
     Band,
     Baseline,
     Binding,
@@ -30,15 +34,14 @@ from alvh.message_parts import (
     EdrPart,
     LiquidityCheck,
     Protocol,
+    RuleCheck,
     TargetLeg,
     VoidIf,
 )
 
-if TYPE_CHECKING:
-    from alvh.core.hedge.desk import Look
-
 # What fires once per crossing is no rebalance where it stands alone; a note on the floor must not make it one.
 NO_REBALANCE = frozenset({"LIQ", "CAP", "DEFENCE"})
+_ORDER = (*LEGS, "FIN")
 _VOID_SPX = 0.03
 _VOID_VIX = 3.0
 
@@ -67,7 +70,7 @@ class Proposal:
 
 
 def proposed(
-    look: "Look",
+    look: Look,
     sizing: Sizing | None,
     changes: Sequence[Change],
     target: PhaseTarget,
@@ -101,20 +104,32 @@ def proposed(
     refused = [leg for leg, choice in choices.items() if refusal_of(choice)]
     if look.snapshot.pricing == "quotes" and refused and target.adds_allowed:
         said.append("LIQ")
-    condor_actions = _condor_actions(look, sizing)
-    flat = [action for change in changes for action in action_of(change, look, _verb(change, changes, reasons))]
-    flat += [*holds(look, changes), *condor_actions]
+    plan = look.plan or CondorPlan()
+    condor_actions = [condor_action(action, held) for action, held in plan.words]
+    flat = [action for change in changes for action in action_of(change, look, _verb(change, changes, look))]
+    moved = [action for move in plan.moves for action in move_actions(move, look)]
+    flat += [*holds(look, changes), *moved, *condor_actions]
+    packages = [package_of(change, look, number) for number, change in enumerate(changes, start=1)]
+    packages += [move_package(move, look, number) for number, move in enumerate(plan.moves, start=len(packages) + 1)]
     final = in_order(said)
     fields |= sizing_fields(sizing, target)
     fields |= {
         "actions": flat,
-        "packages": [package_of(change, look, number) for number, change in enumerate(changes, start=1)],
+        "packages": packages,
         "pricing": look.snapshot.pricing,
-        "executable": _executable(look, changes),
+        "executable": _executable(look, changes, plan.moves),
         "valid_until": rfc3339(look.situation.calendar.next_close_after(look.situation.ts_event).close_ns),
         "expires_at": rfc3339(look.situation.calendar.next_close_after(look.situation.ts_event).close_ns),
         "void_if": _void(look),
-        "approvals_required": _approvals(target, portfolio, methodology),
+        "approvals_required": _approvals(look, target, portfolio, methodology),
+        "financing": financing_parts(look),
+        "financing_checks": []
+        if look.offer is None
+        else [
+            RuleCheck(name=check.name, passed=check.passed, value=check.value, limit=check.limit)
+            for check in look.offer.checks
+        ],
+        "condor_checks": list(plan.notes),
         "protocols": _protocols(sizing, changes, look),
         "liquidity": _liquidity(choices),
         "fallbacks_used": [f"{leg}: {choice.fallback}" for leg, choice in choices.items() if choice.fallback],
@@ -126,7 +141,7 @@ def proposed(
     return Proposal(
         reasons=final,
         fields=fields,
-        lines=_lines(look, sizing, changes, target, condor_actions),
+        lines=lines_of(look, sizing, changes, target, (*plan.moves, *(action for action, _ in plan.words))),
         legs=_target_legs(look, changes),
         target={
             "phi": target.phi, "d_design": sizing.shock.design, "offset6": sizing.offset_design,
@@ -137,7 +152,7 @@ def proposed(
     )  # fmt: skip
 
 
-def market_fields(look: "Look") -> dict[str, Any]:
+def market_fields(look: Look) -> dict[str, Any]:
     """Return the market as the message shows it."""
     snapshot, book = look.snapshot, look.situation.book
     parts = {signal.id: dict(signal.parts) for signal in book.signals}
@@ -160,7 +175,7 @@ def market_fields(look: "Look") -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _book_fields(look: "Look") -> dict[str, Any]:
+def _book_fields(look: Look) -> dict[str, Any]:
     rows = look.small_cap_rows
     fields: dict[str, Any] = {"condors": book_condors(look.holdings, look.snapshot)}
     if rows:
@@ -210,14 +225,17 @@ def _percents(ratio: float | None) -> float | None:
     return None if ratio is None else 100.0 * ratio
 
 
-def _break_evens(look: "Look", sizing: Sizing, soft: int) -> list[BreakEven]:
+def _break_evens(look: Look, sizing: Sizing, soft: int) -> list[BreakEven]:
     """Return the break-evens, to be looked at again when the soft timer has run."""
     question, review = look.question, look.snapshot.session
     for _ in range(soft):
         review = look.situation.calendar.next_session(review).date
     condors = () if question is None else question.inputs.condors
     parameters = ScenarioParameters() if question is None else question.inputs.parameters.scenario
-    return break_even_parts(sizing, look.snapshot.market, condors, parameters, review)
+    spreads = () if question is None else question.inputs.financing
+    offered = () if look.offer is None or look.offer.spread is None else (look.offer.spread,)
+    parts = break_even_parts(sizing, look.snapshot.market, condors, parameters, review, (*spreads, *offered))
+    return [*parts, *financing_break_evens(look, review.isoformat())]
 
 
 def _net_of_hedge(condors: Sequence[BookCondor], cost: float) -> list[BookCondor]:
@@ -225,7 +243,12 @@ def _net_of_hedge(condors: Sequence[BookCondor], cost: float) -> list[BookCondor
     count = sum(condor.n for condor in condors)
     each = cost / (100.0 * count) if count else 0.0
     return [
-        condor.model_copy(update={"be_low_net": condor.be_low + each, "be_high_net": condor.be_high - each})
+        condor.model_copy(
+            update={
+                "be_low_net": None if condor.be_low is None else condor.be_low + each,
+                "be_high_net": None if condor.be_high is None else condor.be_high - each,
+            }
+        )
         for condor in condors
     ]
 
@@ -234,25 +257,36 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and isfinite(value) else None
 
 
-def _verb(change: Change, changes: Sequence[Change], reasons: Sequence[str]) -> str:
-    if change.units < 0 and "HARVEST" in reasons:
+def _verb(change: Change, changes: Sequence[Change], look: Look) -> str:
+    rule = look.leaving.get(" ".join(change.lot.symbols), "")
+    if change.lot.leg == "FIN":
+        return "FIN" if change.units > 0 else "CLOSE"
+    if change.units < 0 and look.phase.phase is Phase.MONETISE and not rule:
         return "HARVEST"
     same = [other for other in changes if other.lot.leg == change.lot.leg and other.units * change.units < 0]
-    if same and "ROLL" in reasons:
+    if same and "ROLL" in look.reasons:
         return "ROLL"
     return "OPEN" if change.units > 0 else "CLOSE"
 
 
-def _executable(look: "Look", changes: Sequence[Change]) -> bool:
+def _executable(look: Look, changes: Sequence[Change], moves: Sequence[CondorMove]) -> bool:
     """Whether every order of it rests on live quotes that passed the gate; no order is no order to execute."""
     snapshot = look.snapshot
-    if snapshot.pricing != "quotes" or not changes or not snapshot.is_fresh or not look.situation.is_live:
+    if snapshot.pricing != "quotes" or not (changes or moves):
+        return False
+    if not snapshot.is_fresh or not look.situation.is_live:
+        return False
+    # Financing spreads and condor moves are proposed on quotes only where these have passed the gate.
+    if any(move.pricing != "quotes" for move in moves):
+        return False
+    if snapshot.spx_chain is None and any(change.unit is None for change in changes):
         return False
     age = snapshot.age_of("VIX")
-    return all(snapshot.verdict(call, age).passed for change in changes for call in change.unit.calls)
+    calls = [call for change in changes if change.unit for call in change.unit.calls]
+    return all(snapshot.verdict(call, age).passed for call in calls)
 
 
-def _void(look: "Look") -> VoidIf:
+def _void(look: Look) -> VoidIf:
     market = look.snapshot.market
     spx = market.spx * (1.0 - _VOID_SPX), market.spx * (1.0 + _VOID_SPX)
     vix = max(market.vix - _VOID_VIX, 0.0), market.vix + _VOID_VIX
@@ -262,14 +296,20 @@ def _void(look: "Look") -> VoidIf:
     )  # fmt: skip
 
 
-def _approvals(target: PhaseTarget, portfolio: Mapping[str, Any], methodology: Mapping[str, Any]) -> int:
-    above, approvers = methodology["approvals"]["phi_above"]
+def _approvals(look: Look, target: PhaseTarget, portfolio: Mapping[str, Any], methodology: Mapping[str, Any]) -> int:
+    """Return how many people must agree: to a share above 0.60, to financing, to anything where that is asked for."""
+    rules = methodology["approvals"]
+    above, approvers = rules["phi_above"]
     needed = int(approvers) if target.phi > above else 0
+    if look.offer is not None and look.offer.change is not None:
+        needed = max(needed, int(rules["FIN"]))
     return max(needed, 1) if portfolio["approvals_required"] else needed
 
 
-def _protocols(sizing: Sizing, changes: Sequence[Change], look: "Look") -> list[Protocol]:
+def _protocols(sizing: Sizing, changes: Sequence[Change], look: Look) -> list[Protocol]:
     legs = [leg for leg in LEGS if any(change.lot.leg == leg for change in changes) or sizing.contracts.get(leg)]
+    if look.holdings.overlays or any(change.lot.leg == "FIN" for change in changes):
+        legs.append("FIN")
     found = [protocol(leg, look.snapshot.rules) for leg in [*legs, *(["COND"] if look.holdings.condors else [])]]
     return [
         Protocol(leg=each.leg, entry=each.entry, exit=each.exit, roll=each.roll, stop=each.stop,
@@ -286,38 +326,9 @@ def _liquidity(choices: Mapping[str, LegChoice]) -> list[LiquidityCheck]:
     ]
 
 
-def _condor_actions(look: "Look", sizing: Sizing) -> list[Action]:
-    """Return what the condors should do (3.7), each action once for each condor it is due for."""
-    book = look.situation.book
-    macro, since = book.macro_prints, book.small_caps.sessions_since_break
-    weak = macro.sessions_since_weak
-    is_weak = weak is not None and weak <= 2
-    found: list[Action] = []
-    for held in look.holdings.condors:
-        line = look.lines.get(held.key)
-        if line is None:
-            continue
-        at = CondorSituation(
-            phase=look.phase.working,
-            line=line,
-            tight=look.was_tight,
-            ivx_on=book.spread.is_active,
-            pcf_contracts=book.fundamentals.is_contracting is True,
-            pe_compresses=book.fundamentals.is_compressing is True,
-            weak_print=is_weak,
-            average_broken=since is not None and since <= 2,
-            infeasible_floor=sizing.infeasible_floor,
-            second_engine=sizing.second_engine is True,
-        )
-        actions = due_actions(at)
-        look.tight = look.tight or stays_tight(tight=look.was_tight, phase=look.phase.working, actions=actions)
-        found += [condor_action(action, held) for action in actions]
-    return found
-
-
-def _target_legs(look: "Look", changes: Sequence[Change]) -> tuple[TargetLeg, ...]:
+def _target_legs(look: Look, changes: Sequence[Change]) -> tuple[TargetLeg, ...]:
     held: dict[tuple[str, str], int] = {}
-    for lot in look.holdings.lots:
+    for lot in look.holdings.everything:
         for part in lot.parts:
             held[lot.leg, part.symbol] = held.get((lot.leg, part.symbol), 0) + part.ratio * lot.quantity
     wanted = dict(held)
@@ -327,38 +338,10 @@ def _target_legs(look: "Look", changes: Sequence[Change]) -> tuple[TargetLeg, ..
             wanted[key] = wanted.get(key, 0) + part.ratio * change.units
     return tuple(
         TargetLeg(leg=leg, instrument=symbol, target_quantity=count, current_quantity=held.get((leg, symbol), 0))
-        for (leg, symbol), count in sorted(wanted.items(), key=lambda item: (LEGS.index(item[0][0]), item[0][1]))
+        for (leg, symbol), count in sorted(wanted.items(), key=lambda item: (_ORDER.index(item[0][0]), item[0][1]))
     )
 
 
 def _size_change(sizing: Sizing, changes: Sequence[Change]) -> float:
     gains = {(row.leg, row.unit.terms): row.gain_design for row in sizing.legs}
-    return sum(change.units * gains.get((change.lot.leg, change.unit.terms), 0.0) for change in changes)
-
-
-def _lines(
-    look: "Look", sizing: Sizing, changes: Sequence[Change], target: PhaseTarget, condor_actions: Sequence[Action]
-) -> tuple[str, ...]:
-    lines = [
-        f"Worst case: hedge -${sizing.worst_case_hedge:,.0f}, whole book -${sizing.book_max_loss:,.0f}.",
-        f"Wanted: {100 * target.phi:.0f} % of the condors' loss of ${sizing.loss_design:,.0f} at VIX "
-        f"{sizing.shock.design:+.1f}; done {_percent(sizing.offset_design)}, cost ${sizing.cost:,.0f} of "
-        f"${sizing.cap:,.0f}.",
-    ]
-    for change in changes:
-        word = "Buy" if change.units > 0 else "Sell"
-        name = "/".join(" ".join(symbol.split()) for symbol in change.lot.symbols)
-        lines.append(f"{word} {abs(change.units)} {change.lot.leg} {name} at {change.net:.2f}")
-    if not changes:
-        lines.append("Hold: nothing to trade in the hedge.")
-    lines += [f"Condor: {action.action} {action.instrument}" for action in condor_actions[:2]]
-    if sizing.bindings:
-        cuts = [f"{each.constraint} ${each.cut_usd:,.0f}" for each in sizing.bindings[:3]]
-        lines.append("Bound by " + "; ".join(cuts) + ".")
-    if look.snapshot.pricing == "model":
-        lines.append("Model prices: not executable.")
-    return tuple(lines)
-
-
-def _percent(ratio: float | None) -> str:
-    return "-" if ratio is None else f"{100 * ratio:.1f} %"
+    return sum(change.units * gains.get((change.lot.leg, change.unit.terms), 0.0) for change in changes if change.unit)

@@ -3,20 +3,17 @@
 from dataclasses import replace
 from datetime import timedelta
 from math import isfinite
-from typing import TYPE_CHECKING
 
 from alvh.core.hedge.book import SmallCaps
 from alvh.core.hedge.comparison import Comparison, ComparisonInputs, compare, ladder_bundle
 from alvh.core.hedge.iwm_put import PutPricer, model_put
+from alvh.core.hedge.look import Look
 from alvh.core.hedge.outcome import Sizing
 from alvh.core.hedge.scenario import linked_spx_return, small_cap_return
 from alvh.message_parts import IwmPuts
 
-if TYPE_CHECKING:
-    from alvh.core.hedge.desk import Look
 
-
-def iwm_puts(look: "Look", sizing: Sizing, small: SmallCaps | None) -> IwmPuts | None:
+def iwm_puts(look: Look, sizing: Sizing, small: SmallCaps | None) -> IwmPuts | None:
     """Return the comparison under the stress beta; None without small caps, IWM, RVX, or a ladder to compare with."""
     market = look.snapshot.market
     if small is None or market.iwm is None or market.iwm_smile is None or look.question is None:

@@ -181,6 +181,18 @@ def financing_values(
     return np.asarray(legs[0] - legs[1])
 
 
+def financing_losses(
+    market: HedgeMarket, spreads: Sequence[FinancingSpread], r_spx: ArrayLike, d_vix: ArrayLike, elapsed: ArrayLike
+) -> Floats:
+    """Return dollars the spreads lose against their credit (of spreads held: against what they are worth now)."""
+    shape = np.broadcast_shapes(np.shape(r_spx), np.shape(d_vix), np.shape(elapsed), (1,))
+    total = np.zeros(shape)
+    for spread in spreads:
+        points = financing_values(market, spread, r_spx, d_vix, elapsed) - spread.credit
+        total = total + CONDOR_MULTIPLIER * spread.quantity * points
+    return np.asarray(total)
+
+
 def financing_delta(market: HedgeMarket, spread: FinancingSpread) -> float:
     """Return dollars the spreads held gain per +1 % of SPX by Black-Scholes deltas (negative: they are sold)."""
     strikes = np.array([spread.short_call, spread.long_call])

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from alvh.core.hedge.book import LEGS, HedgeUnit, SmallCaps
+from alvh.core.hedge.book import LEGS, FinancingSpread, HedgeUnit, SmallCaps
 from alvh.core.hedge.bookings import book_units
 from alvh.core.hedge.contracts import MODEL_SLIPPAGE, LegChoice
 from alvh.core.hedge.holdings import Holdings, Lot, LotPart
@@ -47,14 +47,14 @@ class Change:
         units: how many, signed.
         held: of them before.
         prices: per contract of a unit, points.
-        unit: today's quotes.
+        unit: today's quotes; None of an overlay, which no sizing values.
     """
 
     lot: Lot
     units: int
     held: int
     prices: tuple[float, ...]
-    unit: HedgeUnit
+    unit: HedgeUnit | None
 
     @property
     def net(self) -> float:
@@ -82,6 +82,7 @@ def ask(  # noqa: PLR0913 - a sizing depends on all of these, and they come from
     cost_to_date: float,
     leaving: Mapping[str, str],
     with_candidates: bool = True,
+    financing: tuple[FinancingSpread, ...] = (),
 ) -> Question:
     """Return what to ask of a sizing.
 
@@ -96,6 +97,7 @@ def ask(  # noqa: PLR0913 - a sizing depends on all of these, and they come from
         cost_to_date: hedge cost of this condor's life, dollars.
         leaving: symbols of lots that are to go whatever the target, joined by spaces, and the rule that says so.
         with_candidates: whether legs are chosen to buy; otherwise what is held is looked at alone.
+        financing: FIN spreads held.
     """
     choices = _choices(snapshot, target, parameters) if with_candidates and target.adds_allowed else {}
     stopped = {lot.leg for lot in holdings.lots if leaving.get(" ".join(lot.symbols), "").startswith("CLOSE")}
@@ -114,6 +116,7 @@ def ask(  # noqa: PLR0913 - a sizing depends on all of these, and they come from
         held=tuple(held),
         parameters=parameters,
         cost_to_date_usd=cost_to_date,
+        financing=financing,
         refused=tuple((leg, refusal_of(choice)) for leg, choice in choices.items() if units.get(leg) is None),
         daily_roll=None if close is None else basis_and_roll(close)[1],
         vix_momentum=situation.book.flags.v_m is True,
@@ -223,7 +226,7 @@ def execute(holdings: Holdings, changes: Sequence[Change], snapshot: Snapshot, f
     for change in changes:
         lot = change.lot
         book_units(
-            holdings.sleeve, lot.lines, change.units, change.prices, fee_usd=fees.for_leg(lot.leg),
+            holdings.ledger_of(lot.leg), lot.lines, change.units, change.prices, fee_usd=fees.for_leg(lot.leg),
             session=snapshot.session,
         )  # fmt: skip
         take(holdings, lot, change.units, change.net)

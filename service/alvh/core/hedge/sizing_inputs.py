@@ -102,7 +102,8 @@ class SizingInputs:
         parameters: of methodology 11.
         cost_to_date_usd: hedge cost of this condor's life so far, realised and accrued; None takes it from the entry
             prices of what is held.
-        financing: FIN spreads held or proposed.
+        financing: FIN spreads held; their credit is what is left to be earned.
+        offered: FIN spreads proposed beside this sizing: counted in its cost and its risk, not in its budget.
         refused: (leg, reason) of legs the gate and the fallbacks left out.
         daily_roll: S14, VIX points per business day; None where it is not known.
         vix_momentum: `vM`.
@@ -120,6 +121,7 @@ class SizingInputs:
     parameters: SizingParameters = field(default_factory=SizingParameters)
     cost_to_date_usd: float | None = None
     financing: tuple[FinancingSpread, ...] = ()
+    offered: tuple[FinancingSpread, ...] = ()
     refused: tuple[tuple[str, str], ...] = ()
     daily_roll: float | None = None
     vix_momentum: bool = False

@@ -6,17 +6,18 @@ from typing import Any, Final
 import numpy as np
 
 from alvh.core.hedge.baseline import baseline
-from alvh.core.hedge.book import LEGS
+from alvh.core.hedge.book import LEGS, FinancingSpread
 from alvh.core.hedge.breakevens import leg_break_evens
 from alvh.core.hedge.constraints import Binding, bindings, floor_binding, missing_share, sleeve_binding
 from alvh.core.hedge.costs import carry, expected_return, held_to_expiry
 from alvh.core.hedge.delta import Deltas
-from alvh.core.hedge.exposure import DESIGN, FIXED_SHOCKS, HIGH, LOW, Budget, Exposure
+from alvh.core.hedge.exposure import DESIGN, FIXED_SHOCKS, HIGH, LOW, UP_MOVE, Budget, Exposure, accrued
 from alvh.core.hedge.guards import Guards
 from alvh.core.hedge.mix import Mix
 from alvh.core.hedge.outcome import LegSizing, Sizing, SmallCapSizing
 from alvh.core.hedge.phases import Phase
 from alvh.core.hedge.pricing import Floats
+from alvh.core.hedge.scenario import financing_delta, financing_losses
 from alvh.core.hedge.sizing_inputs import SizingInputs
 from alvh.core.hedge.slots import SlotPlan, Slots
 from alvh.core.hedge.solver import Demand, Solution
@@ -67,6 +68,11 @@ class Worked:
     targets: tuple[int, ...]
 
     @property
+    def spreads(self) -> tuple[FinancingSpread, ...]:
+        """FIN spreads held and offered."""
+        return (*self.inputs.financing, *self.inputs.offered)
+
+    @property
     def held(self) -> Floats:
         """Units held by row."""
         return np.array(self.plan.held, dtype=np.float64)
@@ -96,7 +102,8 @@ def report(worked: Worked) -> Sizing:
     """Return the answer."""
     gains, losses = worked.gains(worked.wanted), worked.losses
     gross = worked.gross_cost(worked.wanted)
-    cost = gross - min(worked.budget.financing, worked.inputs.parameters.fin_max * gross)
+    offered = sum(accrued(spread, worked.exposure.horizon) for spread in worked.inputs.offered)
+    cost = gross - min(worked.budget.financing + offered, worked.inputs.parameters.fin_max * gross)
     leaning = _deltas(worked)
     values: dict[str, Any] = {
         **_target(worked),
@@ -137,6 +144,7 @@ def _target(worked: Worked) -> dict[str, Any]:
 def _money(worked: Worked, cost: float) -> dict[str, Any]:
     exposure, table, units = worked.exposure, worked.table, worked.wanted
     premium, stops = float(units @ table.premium), float(units @ table.stop)
+    financing = sum(spread.max_loss_usd for spread in worked.spreads)
     fees = float((units - np.minimum(units, worked.held)) @ worked.board.fees)
     kept = np.minimum(units, worked.held)
     by_row = kept * table.cost_held + (units - kept) * table.cost
@@ -149,9 +157,10 @@ def _money(worked: Worked, cost: float) -> dict[str, Any]:
         "cost_ratio": cost / exposure.credit_usd if exposure.credit_usd > 0.0 else 0.0,
         "premium_at_risk": premium,
         "loss_at_stops": stops,
-        "worst_case_hedge": premium + stops + fees,
-        "book_max_loss": exposure.max_loss_usd + premium + stops + fees,
-        "margin_options": sum(c.width * c.dollars_per_point for c in worked.inputs.condors),
+        "worst_case_hedge": premium + stops + fees + financing,
+        "book_max_loss": exposure.max_loss_usd + premium + stops + fees + financing,
+        "margin_options": sum(c.width * c.dollars_per_point for c in worked.inputs.condors)
+        + sum(spread.width_usd for spread in worked.spreads),
         "margin_futures": float(units @ np.where(worked.board.is_futures, table.capital, 0.0)),
         "carry": carry(units * table.capital, by_row, exposure.horizon),
         "carry_per_day": cost / exposure.horizon,
@@ -160,10 +169,12 @@ def _money(worked: Worked, cost: float) -> dict[str, Any]:
 
 def _risk(worked: Worked, gains: Floats) -> dict[str, Any]:
     parameters, exposure = worked.inputs.parameters, worked.exposure
-    up = float(gains[_UP_TEST])
-    linked = up - float(exposure.condor_losses[_UP_TEST])
+    up, market = float(gains[_UP_TEST]), worked.inputs.market
+    moves = np.array([float(exposure.r_spx[_UP_TEST]), UP_MOVE])
+    sold = financing_losses(market, worked.spreads, moves, parameters.up_shock, 0.0)
+    linked = up - float(exposure.condor_losses[_UP_TEST]) - float(sold[0])
     return {
-        "up_move_loss": exposure.up_move_loss - up,
+        "up_move_loss": exposure.up_move_loss - up + float(sold[1]),
         "up_test": linked,
         "up_test_passed": linked >= -parameters.up_loss_share * exposure.credit_usd,
     }
@@ -289,7 +300,7 @@ def _deltas(worked: Worked) -> Deltas:
     return Deltas(
         condor=exposure.greeks.delta,
         hedge=float(worked.wanted @ worked.table.spx_pct),
-        financing=exposure.financing_delta,
+        financing=sum(financing_delta(worked.inputs.market, spread) for spread in worked.spreads),
         small_caps=exposure.small_cap_delta,
         sleeve_limit=worked.inputs.parameters.sleeve_max_share * exposure.max_loss_usd,
     )
