@@ -91,7 +91,7 @@ def black76_greeks(
     """Return value and Greeks on a future; delta is e^(-rT) N(d1) for calls (methodology 4.3)."""
     f, k, t, s, r = _floats(forward, strike, years, vol, rate)
     call = np.asarray(is_call)
-    price, to_forward, gamma, vega, decay = _kernel(f, k, t, s, r, call)
+    price, to_forward, _, gamma, vega, decay = _kernel(f, k, t, s, r, call)
     return Greeks(price=price, delta=to_forward, gamma=gamma, vega=vega, theta=r * price - decay, rho=-t * price)
 
 
@@ -109,15 +109,15 @@ def bsm_greeks(
     call = np.asarray(is_call)
     growth = np.exp((r - q) * t)
     forward = u * growth
-    price, to_forward, gamma, vega, decay = _kernel(forward, k, t, s, r, call)
-    drift = to_forward * forward
+    price, to_forward, exercised, gamma, vega, decay = _kernel(forward, k, t, s, r, call)
+    owed = k * exercised
     return Greeks(
         price=price,
         delta=to_forward * growth,
         gamma=gamma * growth * growth,
         vega=vega,
-        theta=r * price - (r - q) * drift - decay,
-        rho=t * (drift - price),
+        theta=q * to_forward * forward - r * owed - decay,
+        rho=t * owed,
     )
 
 
@@ -197,22 +197,23 @@ def _undiscounted(f: Floats, k: Floats, total: Floats, call: NDArray[np.bool_]) 
 
 def _kernel(
     f: Floats, k: Floats, t: Floats, s: Floats, r: Floats, call: NDArray[np.bool_]
-) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-    """Return price, d/dF, d2/dF2, d/dvol and the decay by time value alone, all discounted."""
+) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats]:
+    """Return price, d/dF, chance of exercise (negative of puts), d2/dF2, d/dvol, decay by time value; discounted."""
     discount = np.exp(-r * t)
     root = np.sqrt(np.maximum(t, 0.0))
     total = s * root
     d1, d2 = _distances(f, k, total)
     side = np.where(f >= k, -1.0, 1.0)
-    n1 = ndtr(side * d1)
-    otm = np.maximum(side * (f * n1 - k * ndtr(side * d2)), 0.0)
+    n1, n2 = ndtr(side * d1), ndtr(side * d2)
+    otm = np.maximum(side * (f * n1 - k * n2), 0.0)
     price = discount * (otm + np.maximum(np.where(call, f - k, k - f), 0.0))
     # Call delta minus put delta is one: the out-of-the-money side's delta gives either without cancelling digits.
-    delta = discount * (side * n1 + np.where(call & (side < 0), 1.0, 0.0) - np.where(~call & (side > 0), 1.0, 0.0))
+    other = np.where(call & (side < 0), 1.0, 0.0) - np.where(~call & (side > 0), 1.0, 0.0)
+    delta, exercised = discount * (side * n1 + other), discount * (side * n2 + other)
     density = discount * _INV_SQRT_2PI * np.exp(-0.5 * d1 * d1)
     gamma = np.where(total > _NO_TIME_VALUE, density / np.where(total > _NO_TIME_VALUE, f * total, 1.0), 0.0)
     vega = f * density * root
-    return price, delta, gamma, vega, 0.5 * gamma * f * f * s * s
+    return price, delta, exercised, gamma, vega, 0.5 * gamma * f * f * s * s
 
 
 def _implied_total_vol(scaled: Floats, x: Floats) -> Floats:
