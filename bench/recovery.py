@@ -22,7 +22,8 @@ from servers import redis_server
 NAME: Final = "recovery"
 TITLE: Final = "Recovery as the journal's tail grows"
 
-_TAILS: Final = (CHECKPOINT_EVERY // 10, CHECKPOINT_EVERY, CHECKPOINT_AT_LATEST // 4, CHECKPOINT_AT_LATEST)
+_LONGEST: Final = CHECKPOINT_AT_LATEST * CHECKPOINT_EVERY
+_TAILS: Final = (CHECKPOINT_EVERY // 10, CHECKPOINT_EVERY, _LONGEST // 4, _LONGEST)
 _ROUNDS: Final = 3
 
 
@@ -37,7 +38,7 @@ def measure(scale: float) -> Report:
             Figure(what=f"recover: {tail:,} events behind no checkpoint", value=ours * 1e3, unit="ms",
                    against="reading them from Redis alone", floor=floor * 1e3)
         )  # fmt: skip
-    note = f"A checkpoint is due each {CHECKPOINT_EVERY:,} events, at the latest at {CHECKPOINT_AT_LATEST:,}."
+    note = f"A checkpoint is due each {CHECKPOINT_EVERY:,} events, at the latest at {_LONGEST:,}."
     return Report(name=NAME, title=TITLE, figures=tuple(figures), notes=(note,))
 
 

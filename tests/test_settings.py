@@ -11,6 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alvh.app.daemon import run
 from alvh.errors import InputError
 from alvh.settings import decision_document, document_hash, load
 from alvh.settings_page import configuration_page, defaults_table
@@ -105,7 +106,11 @@ def test_on_and_off_are_names(tmp_path: Path) -> None:
         ("portfolios: [{id: a, methodology: {timer: {hard: ten}}}]", "portfolios.0.methodology.timer.hard"),
         ("mqtt: {url: 'http://x'}", "mqtt.url"),
         ("redis: {url: 'localhost:6379'}", "redis.url"),
+        ("redis: {durability: sometimes}", "redis.durability"),
+        ("redis: {replicas: 1}", "replicas: expected durability waitaof"),
+        ("mqtt: {allowed_by: [a/b]}", "mqtt.allowed_by.0"),
         ("http: {host: 0.0.0.0}", "http"),
+        ("http: {host: 0.0.0.0, token: ''}", "http.token"),
         ("calendar: {early_closes: {2026-11-27: '25:00'}}", "calendar.early_closes.2026-11-27"),
         ("calendar: {hours: {2026-11-27: '13:00'}}", "calendar.hours.2026-11-27"),
         ("calendar: {hours: {2026-11-27: '13:00-12:00'}}", "calendar.hours.2026-11-27"),
@@ -154,6 +159,68 @@ def test_secrets_are_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert "hunter2" not in str(caught.value)
     monkeypatch.setenv("ALVH_MQTT__PASSWORD", "swordfish")
     assert load(written(tmp_path, text)).mqtt.secret() == "swordfish"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://h:1/2", "unix:///run/r.sock", "redis+sentinel://a:1,b:2/mine/0", "rediss+cluster://a:1,b:2", "embedded"],
+)
+def test_every_kind_of_redis_may_be_configured(tmp_path: Path, url: str) -> None:
+    """One node, Sentinel, a cluster, with and without TLS."""
+    assert load(written(tmp_path, f"redis: {{url: '{url}', durability: waitaof, replicas: 2}}")).redis.url == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "redis: {url: 'http://:hunter2@h'}",
+        "redis: {url: 'redis://[:hunter2@h'}",
+        "redis: {url: 'redis://:hunter2℀@h'}",
+        "redis: 'redis://me:hunter2@h/0'",
+        "mqtt: {url: 'http://me:hun/ter2@h'}",
+        "mqtt: {pasword: hunter2}",
+        "http: {host: 0.0.0.0, tokn: hunter2}",
+        "redis: {sentinel_password: {a: hunter2}}",
+        "mqtt: {password: 'hunter2}",
+        "mqtt: {password: hunter2: x}",
+    ],
+)
+def test_no_fault_shows_a_secret(tmp_path: Path, text: str) -> None:
+    """Not in a URL, not under a misspelt name, not in the line a parser would quote."""
+    with pytest.raises(InputError) as caught:
+        load(written(tmp_path, text))
+    assert "hunter2" not in str(caught.value)
+    assert "ter2" not in str(caught.value)
+
+
+def test_a_section_in_the_environment_that_is_no_json_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not shown."""
+    monkeypatch.setenv("ALVH_REDIS", '{"password": "hunter2')
+    with pytest.raises(InputError, match="redis") as caught:
+        load(None)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_password_in_a_url_is_not_printed(tmp_path: Path) -> None:
+    """`alvh check` prints the whole configuration."""
+    urls = ("redis: {url: 'redis://me:hunter2@h/0'}", "mqtt: {url: 'mqtts://me:hun/ter2@h'}")
+    settings = load(written(tmp_path, "\n".join(urls)))
+    shown = settings.model_dump_json()
+    assert "ter2" not in shown
+    assert "redis://***@h/0" in shown
+    assert settings.redis.url == "redis://me:hunter2@h/0"
+
+
+@pytest.mark.parametrize("section", ["redis: {password_file: x}", "mqtt: {password_file: x}", "http: {token_file: x}"])
+def test_a_secret_that_cannot_be_read_ends_the_start(tmp_path: Path, section: str) -> None:
+    """Before anything is started, and an empty file is none."""
+    path = tmp_path / "secret"
+    config = written(tmp_path, section.replace("file: x", f"file: {path}"))
+    for content in (None, b"", b"\n", b"\xff\xfe"):
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(InputError, match="secret"):
+            run(config)
 
 
 def test_the_hash_follows_decisions_alone(tmp_path: Path) -> None:

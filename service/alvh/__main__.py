@@ -70,13 +70,13 @@ def _add_engine(commands: _Commands, config: argparse.ArgumentParser, speech: ar
     command.set_defaults(run=_run)
 
     command = commands.add_parser("replay", parents=[config], help="fold the engine over a tape or a journal")
-    command.add_argument("source", metavar="SOURCE", help="tape folder, journal .jsonl[.gz], or redis URL")
+    command.add_argument("source", metavar="SOURCE", help="tape or archive folder, journal .jsonl[.gz], redis URL")
     command.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON lines; - for standard output")
     command.add_argument("--all", action="store_true", help="the other messages too")
     command.set_defaults(run=_replay)
 
     command = commands.add_parser("signals", parents=[config], help="all signals at each session close, as CSV")
-    command.add_argument("source", metavar="SOURCE", help="tape folder, journal .jsonl[.gz], or redis URL")
+    command.add_argument("source", metavar="SOURCE", help="tape or archive folder, journal .jsonl[.gz], redis URL")
     command.add_argument("--out", type=Path, required=True, metavar="FILE", help="CSV; - for standard output")
     command.set_defaults(run=_signals)
 
@@ -109,6 +109,10 @@ def _add_instance(commands: _Commands, config: argparse.ArgumentParser) -> None:
     command.add_argument("--from", dest="start", type=int, default=1, metavar="SEQUENCE", help="first event of the log")
     command.add_argument("--once", action="store_true", help="stop at the log's end instead of following it")
     command.set_defaults(run=_record)
+
+    command = commands.add_parser("archive", parents=[config], help="add to the archive what it lacks of the log")
+    command.add_argument("--out", type=Path, metavar="FOLDER", help="default: the configuration's archive")
+    command.set_defaults(run=_archive)
 
 
 def _add_formats(commands: _Commands, speech: argparse.ArgumentParser) -> None:
@@ -270,6 +274,13 @@ def _gateway_sim(options: argparse.Namespace) -> int:
         holdings=tuple(options.holding),
     )  # fmt: skip
     return gateway_sim(wanted, as_json=options.json)
+
+
+def _archive(options: argparse.Namespace) -> int:
+    from alvh.app.looking import archive  # noqa: PLC0415 - loads Redis
+    from alvh.settings import load  # noqa: PLC0415 - loads pydantic-settings
+
+    return archive(load(options.config), options.out)
 
 
 def _schema(options: argparse.Namespace) -> int:

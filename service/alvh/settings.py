@@ -10,108 +10,26 @@ import json
 import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
     Field,
-    SecretStr,
     ValidationError,
     field_validator,
-    model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from alvh.errors import InputError
 from alvh.settings_book import CondorProgram, Condors, Fees, HeldLegs, Rates, SmallCap
-from alvh.settings_feeds import Feed, IbFeed, Seconds, SimulatedFeed
+from alvh.settings_faults import explain, explain_yaml
+from alvh.settings_feeds import Feed, IbFeed, SimulatedFeed
 from alvh.settings_methodology import Knobs, Methodology
+from alvh.settings_servers import EMBEDDED, Http, Mqtt, Redis
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-EMBEDDED: Final = "embedded"
-
-
-class Secretive(Knobs):
-    """A password, or the file that holds it."""
-
-    password: SecretStr | None = Field(default=None, description="better by environment or file")
-    password_file: Path | None = Field(default=None, description="file whose first line is the password")
-
-    def secret(self) -> str | None:
-        """Return the password.
-
-        Raises:
-            InputError: its file cannot be read.
-        """
-        if self.password is not None:
-            return self.password.get_secret_value()
-        if self.password_file is None:
-            return None
-        return read_secret(self.password_file)
-
-
-class Redis(Secretive):
-    """Where the log lives."""
-
-    url: str = Field(default=EMBEDDED, description="redis://, rediss:// or unix:// URL, or: embedded")
-    username: str | None = None
-    ca_file: Path | None = Field(default=None, description="certificate authority of a rediss:// server")
-    cert_file: Path | None = Field(default=None, description="client certificate")
-    key_file: Path | None = Field(default=None, description="its key")
-    lease_s: Seconds = Field(default=5.0, description="a leader that is silent so long has lost its lease, seconds")
-    checkpoint_every: int = Field(default=2_000, ge=1, description="events between checkpoints")
-
-    @field_validator("url")
-    @classmethod
-    def _known_scheme(cls, url: str) -> str:
-        if url != EMBEDDED and urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
-            raise ValueError("expected a redis://, rediss:// or unix:// URL, or: embedded")
-        return url
-
-
-class Mqtt(Secretive):
-    """Where messages go."""
-
-    url: str = Field(default=EMBEDDED, description="mqtt:// or mqtts:// URL, or: embedded")
-    topic_root: Annotated[str, Field(pattern=r"^[^+#\s]+$")] = Field(default="alvh", description="first topic level")
-    username: str | None = None
-    client_id: str | None = Field(default=None, description="default: alvh-<instance>-<random>")
-    ca_file: Path | None = Field(default=None, description="certificate authority of an mqtts:// broker")
-    cert_file: Path | None = Field(default=None, description="client certificate")
-    key_file: Path | None = Field(default=None, description="its key")
-
-    @field_validator("url")
-    @classmethod
-    def _known_scheme(cls, url: str) -> str:
-        if url != EMBEDDED and (urlsplit(url).scheme not in {"mqtt", "mqtts"} or not urlsplit(url).hostname):
-            raise ValueError("expected an mqtt:// or mqtts:// URL, or: embedded")
-        return url
-
-
-class Http(Knobs):
-    """The page, metrics and health."""
-
-    host: str = Field(default="127.0.0.1", description="loopback unless told otherwise")
-    port: Annotated[int, Field(ge=0, le=65_535)] | None = Field(
-        default=None, description="default: 8080, or a free one if that is taken; 0: a free one"
-    )
-    token: SecretStr | None = Field(default=None, description="bearer token, required when not on loopback")
-    token_file: Path | None = Field(default=None, description="file whose first line is the token")
-
-    def secret(self) -> str | None:
-        """Return the bearer token, or None."""
-        if self.token is not None:
-            return self.token.get_secret_value()
-        return None if self.token_file is None else read_secret(self.token_file)
-
-    @model_validator(mode="after")
-    def _guarded(self) -> Self:
-        if self.host not in {"127.0.0.1", "::1", "localhost"} and self.token is None and self.token_file is None:
-            raise ValueError("host is not loopback: expected a token or token_file beside it")
-        return self
 
 
 def _time_of_day(text: str) -> str:
@@ -192,7 +110,17 @@ class Settings(BaseSettings):
     calendar: CalendarSettings = CalendarSettings()
     rates: Rates = Rates()
     fees: Fees = Fees()
-    history_days: int = Field(default=30, ge=1, description="days the log is kept online")
+    history_days: int = Field(
+        default=30,
+        ge=1,
+        le=36_500,
+        description="days of the market's time the log is kept in Redis; what is older goes behind the archive",
+    )
+    archive: Path | None = Field(
+        default=None,
+        description="folder of the daily archive; default: <var>/<instance>/archive for ib, none for others (then a "
+        "tape's log is kept whole in Redis, a simulated market's goes unkept)",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     portfolios: Annotated[list[Portfolio], Field(min_length=1)] = Field(default_factory=_demo)
 
@@ -259,6 +187,8 @@ def load(path: Path | None) -> Settings:
         return Settings(**document)
     except ValidationError as error:
         raise InputError(explain("configuration" if path is None else str(path), error)) from error
+    except SettingsError as error:  # a section in the environment that is no JSON; names the section
+        raise InputError(f"environment: {error}") from None
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -272,46 +202,11 @@ def read_mapping(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
+        raise InputError(f"{path}: is not YAML: {explain_yaml(error)}") from error
     document = {} if document is None else document
     if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
         raise InputError(f"{path}: expected a mapping of sections, got {type(document).__name__}")
     return document
-
-
-_DATE_KEY: Final = re.compile(r"datetime\.date\((\d+), (\d+), (\d+)\)")
-
-
-def _iso_key(key: re.Match[str]) -> str:
-    year, month, day = (int(group) for group in key.groups())
-    return date(year, month, day).isoformat()
-
-
-def explain(name: str, error: ValidationError) -> str:
-    """Put validation errors in one line: file, field, what was expected, what stood there (never a secret)."""
-    faults = []
-    for fault in error.errors(include_url=False):
-        field = _DATE_KEY.sub(_iso_key, ".".join(str(part) for part in fault["loc"])) or "(whole file)"
-        shown = repr(fault["input"]) if isinstance(fault["input"], str | int | float | bool | None) else ""
-        is_secret = any(word in field for word in ("password", "token"))
-        got = f", got {shown[:60]}" if shown and not is_secret else ""
-        faults.append(f"{field}: {fault['msg']}{got}")
-    return f"{name}: " + "; ".join(faults)
-
-
-def read_secret(path: Path) -> str:
-    """Return the first line of a secret's file.
-
-    Raises:
-        InputError: it cannot be read or is empty.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot read the secret: {error}") from error
-    if not lines or not lines[0]:
-        raise InputError(f"{path}: expected a secret in the first line")
-    return lines[0]
 
 
 def is_live(feed: BaseModel) -> bool:

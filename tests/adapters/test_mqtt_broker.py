@@ -18,6 +18,7 @@ from alvh.adapters.mqtt import BrokerAddress, MqttBroker, Node
 from alvh.errors import InputError, OutageError
 from alvh.shell.backoff import Backoff
 from alvh.shell.ports import OutboundMessage, Silent
+from certificates import certificates
 from servers import Mosquitto, free_port, mosquitto, program, temporary_folder
 
 NODE = Node(instance="test", node="n1", version="0.0", epoch=7, feed="simulated", is_simulated=True)
@@ -274,15 +275,78 @@ def test_inbound_messages_are_bounded() -> None:
             async with asyncio.timeout(3):
                 taken = await ours.inbox.get()
             assert (taken.topic, taken.body, taken.retained) == ("alvh/test/observation/cpi_yoy", b'{"value":1}', False)
-            for n in range(1005):
-                await client.publish("alvh/test/portfolio/core/answer", b"%d" % n, qos=1)
-            await asyncio.sleep(0.2)
+            for n in range(1005):  # who waits for no acknowledgement is not held back by ours
+                await client.publish("alvh/test/portfolio/core/answer", b"%d" % n, qos=0)
+            async with asyncio.timeout(10):
+                while len(watching.refusals) < 6:  # noqa: ASYNC110 - another program sends
+                    await asyncio.sleep(0.05)
             assert ours.inbox.qsize() == 1000
             assert (await ours.inbox.get()).body == b"0"
 
     with mosquitto() as server:
         asyncio.run(run(server.url))
     assert watching.refusals == [("inbound", "too_large")] + [("inbound", "flood")] * 5
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_what_was_not_acknowledged_comes_again(protocol: str) -> None:
+    """An answer that was read and not yet written, when we die, is read again; one that was written is not."""
+
+    async def run(url: str) -> None:
+        topic = "alvh/test/portfolio/core/answer"
+        async with subscriber(url, "x") as client:
+            async with running(broker_at(url, protocol=protocol, session="alvh-test")) as ours:
+                await ours.ready()
+                for n in range(100):
+                    await client.publish(topic, b"%d" % n, qos=1)
+                await asyncio.sleep(0.3)
+                assert ours.inbox.qsize() <= 64  # the rest waits at the broker
+                async with asyncio.timeout(10):
+                    taken = [await ours.inbox.get() for _ in range(3)]
+                    taken[0].acknowledge()
+                    taken[2].acknowledge()
+                    assert [message.body for message in taken] == [b"0", b"1", b"2"]
+                await asyncio.sleep(0.3)  # what is acknowledged is on its way
+                connection = ours._connection
+                assert connection is not None
+                connection._client.socket().shutdown(2)  # type: ignore[union-attr]  # torn, as when we die
+            await client.publish(topic, b"100", qos=1)  # nobody is there
+            async with running(broker_at(url, protocol=protocol, session="alvh-test")) as again, asyncio.timeout(10):
+                await again.ready()
+                rest = []
+                for _ in range(99):
+                    message = await again.inbox.get()
+                    message.acknowledge()
+                    rest.append(message.body)
+                assert rest == [b"1", *(b"%d" % n for n in range(3, 101))]
+                taken[1].acknowledge()  # late, on a connection that is gone: nothing happens
+
+    with mosquitto() as server:
+        asyncio.run(run(server.url))
+
+
+def test_who_has_no_lease_does_not_take_the_leaders_session() -> None:
+    """The broker lets one at a time have it: a leader that was paused must not throw its successor out."""
+
+    async def run(url: str) -> None:
+        stale = MqttBroker(
+            BrokerAddress(url=url, session="alvh-test"),
+            NODE,
+            topic_root="alvh",
+            delays=Backoff(Random(1), base_s=0.01),
+            now=lambda: 1,
+            may_speak=lambda: False,
+        )
+        async with running(broker_at(url, session="alvh-test")) as ours:
+            first = await ours.ready()
+            async with running(stale):
+                await asyncio.sleep(1.0)
+                with pytest.raises(OutageError):
+                    await stale.publish(message(1))
+            assert await ours.ready() == first
+
+    with mosquitto() as server:
+        asyncio.run(run(server.url))
 
 
 def test_oversized_inbound_over_mqtt_5_never_reaches_us() -> None:
@@ -308,8 +372,7 @@ def test_tls_with_client_certificate_and_password() -> None:
             await ours.publish(message(1))
 
     with temporary_folder() as folder:
-        folder.chmod(0o755)
-        _certificates(folder)
+        certificates(folder)
         program("mosquitto_passwd")
         subprocess.run(["mosquitto_passwd", "-c", "-b", str(folder / "users"), "me", "s3cret"], check=True)
         for file in folder.iterdir():
@@ -323,19 +386,6 @@ def test_tls_with_client_certificate_and_password() -> None:
                 asyncio.run(run(url, username="me", password="s3cret", ca_file=files["ca_file"]))
             with pytest.raises(TimeoutError):
                 asyncio.run(run(url, username="me", password="wrong", **files))
-
-
-def _certificates(folder: object) -> None:
-    def openssl(*words: str) -> None:
-        subprocess.run([program("openssl"), *words], cwd=str(folder), check=True, capture_output=True)
-
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout")
-    usage = ("-addext", "keyUsage=critical,keyCertSign")  # Python 3.13 insists
-    openssl("req", "-x509", *key, "ca.key", "-out", "ca.pem", "-subj", "/CN=ca", *usage)
-    for name, subject in (("server", "localhost"), ("me", "me")):
-        openssl("req", *key, f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={subject}")
-        signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", f"{name}.pem")
-        openssl("x509", "-req", "-in", f"{name}.csr", *signed)
 
 
 @pytest.mark.parametrize("url", ["http://x", "mqtt://", "mqtt://host:99999", "host:1883"])

@@ -6,6 +6,7 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -63,9 +64,9 @@ def scenario(url: str, act: Callable[[Log], Awaitable[None]]) -> None:
     asyncio.run(run())
 
 
-async def until_answered(act: Callable[[], Awaitable[object]]) -> None:
+async def until_answered(act: Callable[[], Awaitable[object]], *, seconds: float = 5.0) -> None:
     """Do it again while Redis is loading its data."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(seconds):
         while True:
             try:
                 await act()
@@ -459,12 +460,49 @@ def test_waitaof_waits_for_the_disk() -> None:
         scenario(running.unix_url, act)
 
 
+def test_a_redis_without_waitaof_is_named(redis: RedisServer) -> None:
+    async def act(log: Log) -> None:
+        if "WAITAOF" in str(await log.link.call("COMMAND INFO", "WAITAOF")).upper():
+            pytest.skip("the redis-server of this machine knows WAITAOF")
+        durable = RedisJournal(log.link, KEYS, durability=Durability.WAITAOF)
+        durable.lead(log.lease.epoch)
+        with pytest.raises(InputError, match=r"redis\.durability: .* expected Redis 7\.2, or Valkey"):
+            await durable.commit(COMMIT)
+
+    scenario(redis.unix_url, act)
+
+
+def test_waitaof_waits_for_the_replica_s_disk_too() -> None:
+    """Two Valkeys; when the replica is gone a commit is no commit, however often it was written here."""
+
+    async def act(log: Log, replica: RedisServer) -> None:
+        durable = RedisJournal(log.link, KEYS, durability=Durability.WAITAOF, replicas=1)
+        durable.lead(log.lease.epoch)
+        await until_answered(lambda: durable.commit(COMMIT), seconds=40)
+        replica.kill()
+        four = Commit(first_seq=4, events=[b"four"], messages=[])
+        with pytest.raises(OutageError):
+            await durable.commit(four)
+        assert durable.settled_seq == 3
+        replica.start()
+        await until_answered(lambda: durable.commit(four), seconds=40)
+        assert durable.settled_seq == 4
+
+    valkey = bundled_valkey()
+    at_once = ("--repl-diskless-sync-delay", "0")
+    with redis_server(*at_once, executable=valkey) as master, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("alvh.adapters.redis.link.COMMAND_LIMIT_S", 2.4)
+        with redis_server("--replicaof", f"127.0.0.1 {master.port}", executable=valkey) as replica:
+            scenario(master.unix_url, lambda log: act(log, replica))
+
+
 def test_durability_is_said_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
     async def act(log: Log) -> None:
-        await log.journal.check_durability()
+        assert await log.journal.check_durability() is None
         assert not caplog.records
         await log.link.call("CONFIG SET", "appendfsync", "everysec")
-        await log.journal.check_durability()
+        said = await log.journal.check_durability()
+        assert await log.journal.check_durability() == said == caplog.records[0].getMessage()  # and not again
         assert [r.getMessage() for r in caplog.records] == [
             "redis may lose what it has confirmed: appendfsync everysec (should be always)"
         ]
@@ -473,6 +511,8 @@ def test_durability_is_said_in_one_line(caplog: pytest.LogCaptureFixture) -> Non
         await log.journal.check_durability()
         assert len(caplog.records) == 1
         assert "durability unknown" in caplog.text
+        voided = RedisJournal(log.link, KEYS, durability=Durability.EVERYSEC)
+        assert "can lose the last second" in (await voided.check_durability() or "")
 
     caplog.set_level(logging.WARNING)
     with redis_server() as running:
@@ -504,6 +544,15 @@ def test_password_is_used_and_never_shown() -> None:
 def test_bad_urls_are_the_callers_fault(url: str) -> None:
     with pytest.raises(InputError, match=r"redis\.url"):
         RedisLink(RedisAddress(url=url))
+
+
+@pytest.mark.parametrize("file", ["nothing.pem", "no.pem"])
+@pytest.mark.parametrize("kind", ["ca_file", "cert_file"])
+def test_a_certificate_that_is_none_is_the_callers_fault(tmp_path: Path, file: str, kind: str) -> None:
+    (tmp_path / "no.pem").write_text("no certificate")
+    for url in ("rediss://h:1", "rediss+sentinel://h:1/mine", "rediss+cluster://h:1"):
+        with pytest.raises(InputError, match="certificate or key cannot be used"):
+            RedisLink(RedisAddress(url=url, **{kind: str(tmp_path / file)}))
 
 
 def test_instance_name_must_fit_the_hash_tag() -> None:

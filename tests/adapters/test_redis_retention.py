@@ -1,8 +1,10 @@
 """Retention and archive on a real Redis: what goes is old, said and kept elsewhere; the files replay as a whole."""
 
 import asyncio
+import fcntl
 import gzip
 import json
+import os
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -21,7 +23,9 @@ from alvh.adapters.redis import (
     archive_log,
     archived_events,
     archived_lines,
+    archived_messages,
     is_archive,
+    known_archive,
 )
 from alvh.adapters.redis import archive as archive_module
 from alvh.core.codec import decode, encode
@@ -184,7 +188,7 @@ def test_days_are_archived_before_they_go_and_replay_reads_them(redis: RedisServ
             await log.said_all()
             await retention.round()
             await retention.round()
-        names = sorted(path.name for path in folder.iterdir())
+        names = sorted(path.name for path in folder.glob("*.gz"))
         # a day's last event is its close, its answer stands before: both belong to the file of that day
         assert [name for name in names if name.startswith("journal")] == [
             f"journal-{PER_DAY * day + 1:012}-{PER_DAY * (day + 1):012}.jsonl.gz" for day in range(6)
@@ -199,6 +203,10 @@ def test_days_are_archived_before_they_go_and_replay_reads_them(redis: RedisServ
         known = b'{"id":"120-1","topic":"alvh/test/signals","retained":true,"body":'
         assert messages == [known + b'{"sequence": 120,"x":"\xc3\xa4"}}']
         assert json.loads(messages[0])["body"]["sequence"] == 120
+        assert [(said.message_id, said.body) for said in archived_messages(folder)] == [
+            (f"{PER_DAY * day}-1", b'{"sequence": %d,"x":"\xc3\xa4"}' % (PER_DAY * day)) for day in range(1, 8)
+        ]
+        assert await known_archive(log.link, KEYS) == folder
         reader = RedisJournal(log.link, KEYS, archive=folder)  # a log that was trimmed is whole with its archive
         assert [decode(line) async for _, line in reader.read(0)] == wanted
         assert await archive_log(log.link, KEYS, folder) == archive_module.Archived(last_seq=140, events=0, files=[])
@@ -234,10 +242,12 @@ def test_an_interrupted_archive_goes_on_where_it_stopped(
             patch.setattr(archive_module._Writing, "finish", _fail_at_third(archive_module._Writing.finish))
             with pytest.raises(OutageError, match="no space"):
                 await archive_log(log.link, KEYS, tmp_path)
-        assert not any(path.name.startswith(".") for path in await asyncio.to_thread(_files, tmp_path))
+        assert [path.name for path in await asyncio.to_thread(_files, tmp_path) if path.name[0] == "."] == [".lock"]
+        (tmp_path / ".journal.1.part").write_bytes(b"what one that was killed has left")
         done = await archive_log(log.link, KEYS, tmp_path)
         assert (done.last_seq, done.events, len(done.files)) == (120, 90, 3)
         assert len(list(archived_events(tmp_path))) == 120
+        assert not (tmp_path / ".journal.1.part").exists()
 
     scenario(redis, act)
     part = sorted(tmp_path.glob("journal-*"))[1]
@@ -265,6 +275,21 @@ def _fail_at_third(
         return finish(writing, first, last)
 
     return limited
+
+
+def test_one_at_a_time_adds_to_an_archive(redis: RedisServer, tmp_path: Path) -> None:
+    """A leader that was paused in the middle of a file, and its successor: no part is there twice."""
+
+    async def act(log: Log) -> None:
+        await log.add_day(1)
+        lock = os.open(tmp_path / ".lock", os.O_RDWR | os.O_CREAT)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(OutageError, match="another process"):
+            await archive_log(log.link, KEYS, tmp_path)
+        os.close(lock)
+        assert (await archive_log(log.link, KEYS, tmp_path)).events == PER_DAY
+
+    scenario(redis, act)
 
 
 def test_another_logs_archive_is_refused(redis: RedisServer, tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ from random import Random
 
 import pytest
 
-from alvh.adapters.redis import Keys, RedisAddress, RedisJournal, RedisLease, RedisLink, RedisOutbox
+from alvh.adapters.redis import Durability, Keys, RedisAddress, RedisJournal, RedisLease, RedisLink, RedisOutbox
 from alvh.errors import OutageError
 from alvh.shell.backoff import Backoff
 from alvh.shell.ports import Commit, OutboundMessage
-from servers import RedisServer, Server, free_port, program, redis_server, running, temporary_folder
+from servers import RedisServer, Server, bundled_valkey, free_port, program, redis_server, running, temporary_folder
 
 KEYS = Keys("test")
 MESSAGE = OutboundMessage(message_id="1-1", topic="alvh/test/signals", body=b"{}", retained=True)
@@ -121,10 +121,24 @@ def test_failover_behind_sentinel_keeps_the_log_and_the_token(caplog: pytest.Log
 def test_all_keys_of_an_instance_are_on_one_node_of_a_cluster() -> None:
     # By default the cluster's own port is 10 000 above the other one, which may be above the last port there is.
     options = ("--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-port", str(free_port()))
-    with redis_server(*options) as node:
+    with redis_server(*options, executable=bundled_valkey()) as node:
         cli(node.port, "cluster", "addslotsrange", "0", "16383")
         give_up = time.monotonic() + 10
         while "cluster_state:ok" not in cli(node.port, "cluster", "info"):
             assert time.monotonic() < give_up
             time.sleep(0.05)
-        asyncio.run(use(RedisAddress(url=f"redis+cluster://127.0.0.1:{node.port}")))
+        address = RedisAddress(url=f"redis+cluster://127.0.0.1:{node.port}")
+        asyncio.run(use(address))
+        asyncio.run(_durably(address))
+
+
+async def _durably(address: RedisAddress) -> None:
+    """What has no key of its own, CONFIG and WAITAOF, is asked of the node that holds the log."""
+    link = RedisLink(address)
+    journal = RedisJournal(link, KEYS, durability=Durability.WAITAOF)
+    journal.lead(await RedisLease(link, KEYS, delays=Backoff(Random(1), cap_s=0.2)).acquire())
+    await journal.commit(commit(2))
+    assert "min-replicas-to-write" in (await journal.check_durability() or "")
+    await link.call("CONFIG SET", "appendonly", "no")
+    assert "appendonly no" in (await journal.check_durability() or "")
+    await link.close()

@@ -110,7 +110,7 @@ class SimulatedLink:
     async def run(self, script: Script, keys: Sequence[str], *arguments: Word) -> list[bytes]:
         return await self._server.exchange(lambda: self._server.model.run(script, keys, arguments))
 
-    async def configuration(self, name: str) -> str | None:
+    async def configuration(self, name: str, key: str) -> str | None:  # noqa: ARG002 - there is one server
         return {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}[name]
 
     async def close(self) -> None:

@@ -257,5 +257,5 @@ class RedisModel:
         if refused is not None:
             return refused
         if int(argv[2]) > int(meta.get(b"archived", b"0")):
-            meta[b"archived"] = argv[2]
+            meta[b"archived"], meta[b"archive"] = argv[2], argv[3]
         return [b"ok"]

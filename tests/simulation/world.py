@@ -72,7 +72,7 @@ class Daemon:
 @cache
 def settings() -> Settings:
     """Of all simulated nodes."""
-    return Settings.model_validate({"instance": "test", "redis": {"lease_s": LEASE_S}})
+    return Settings.model_validate({"instance": "test", "redis": {"lease_s": LEASE_S, "checkpoint_every": 9}})
 
 
 class World:
@@ -137,7 +137,6 @@ class World:
             (journal_module, "PAGE", 5),
             (runner_module, "MAX_BATCH", 6),
             (runner_module, "MAX_WAITING", 12),
-            (runner_module, "CHECKPOINT_EVERY", 9),
             (relay_module, "MAX_WAITING", 6),
             (relay_module, "PAGE", 4),
             (retention_module, "STEP", 5),

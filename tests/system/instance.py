@@ -86,9 +86,10 @@ def alvh_beside(out: Path, *arguments: str | Path) -> Iterator[subprocess.Popen[
 class Daemon:
     """`alvh run` as a process that is started, killed and started again."""
 
-    def __init__(self, config: Path | None, folder: Path) -> None:
+    def __init__(self, config: Path | None, folder: Path, environment: dict[str, str]) -> None:
         self._options = [] if config is None else ["--config", str(config)]
         self._folder = folder
+        self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
         self.log = folder / f"{config.stem if config else 'alvh'}.log"
 
@@ -97,7 +98,7 @@ class Daemon:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "alvh", "run", *self._options],
-                env=_environment({}),
+                env=_environment(self._environment),
                 cwd=self._folder,
                 stdout=log,
                 stderr=log,
@@ -137,9 +138,9 @@ class Daemon:
 
 
 @contextmanager
-def daemon(config: Path | None, folder: Path) -> Iterator[Daemon]:
+def daemon(config: Path | None, folder: Path, **environment: str) -> Iterator[Daemon]:
     """A daemon that is gone at the end of the block."""
-    made = Daemon(config, folder)
+    made = Daemon(config, folder, environment)
     made.start()
     try:
         yield made

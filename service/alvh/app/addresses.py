@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alvh.settings import EMBEDDED, Settings
+from alvh.settings import Settings, is_live
+from alvh.settings_servers import EMBEDDED
 
 if TYPE_CHECKING:
     from alvh.adapters.mqtt.address import BrokerAddress
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
 def valkey_folder(settings: Settings) -> Path:
     """Where the embedded Valkey of an instance keeps its data."""
     return settings.var / settings.instance / "valkey"
+
+
+def archive_folder(settings: Settings) -> Path | None:
+    """Where each day of the log is kept before it leaves Redis; None where it is not."""
+    if settings.archive is not None:
+        return settings.archive.absolute()
+    return (settings.var / settings.instance / "archive").absolute() if is_live(settings.feed) else None
 
 
 def redis_url(settings: Settings) -> str:
@@ -42,6 +50,7 @@ def redis_address(settings: Settings, url: str | None = None) -> "RedisAddress":
         ca_file=_text(redis.ca_file),
         cert_file=_text(redis.cert_file),
         key_file=_text(redis.key_file),
+        sentinel_password=redis.sentinel_secret(),
     )
 
 
@@ -55,7 +64,7 @@ def broker_address(settings: Settings, embedded_url: str | None = None) -> "Brok
 
     mqtt = settings.mqtt
     if embedded_url is not None:
-        return BrokerAddress(url=embedded_url, protocol="3.1.1")
+        return BrokerAddress(url=embedded_url, protocol="3.1.1")  # it keeps nothing: it lives and dies with us
     return BrokerAddress(
         url=mqtt.url,
         username=mqtt.username,
@@ -63,6 +72,7 @@ def broker_address(settings: Settings, embedded_url: str | None = None) -> "Brok
         ca_file=_text(mqtt.ca_file),
         cert_file=_text(mqtt.cert_file),
         key_file=_text(mqtt.key_file),
+        session=mqtt.client_id or f"alvh-{settings.instance}",
     )
 
 

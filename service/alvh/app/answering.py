@@ -14,7 +14,8 @@ from alvh.core.codec import decode
 from alvh.core.engine import Engine
 from alvh.core.events import Answer
 from alvh.errors import InputError, OutageError
-from alvh.settings import EMBEDDED, Settings
+from alvh.settings import Settings
+from alvh.settings_servers import EMBEDDED
 
 WAIT_S: Final = 10.0  # a leader that is there takes an answer within milliseconds; a failover within this
 POLL_S: Final = 0.1
@@ -33,12 +34,15 @@ async def answer_and_wait(
     portfolio, _, sequence = portfolio.rpartition("-")
     if not (portfolio and sequence.isdigit() and rest.isdigit()):
         raise InputError(f"{message_id}: expected a message id as <portfolio>-<sequence>-<time>")
+    allowed = settings.mqtt.allowed_by
+    if allowed is not None and by not in allowed:
+        raise InputError(f"by: expected one of mqtt.allowed_by, got {by}")
     document = {"event_id": message_id, "decision": decision, "by": by, "reason": reason}
     event = answer_event(portfolio, document, time.time_ns(), message_id)
     engine, seq = await _folded(link, keys)
-    refusal = engine.would_refuse(event)
+    refusal = engine.refusal_of(event)
     if refusal is not None:
-        raise InputError(refusal)
+        raise InputError(refusal.detail)
     await _send(settings, await _broker_url(settings, link, keys), portfolio, document)
     await _taken(link, keys, event, seq)
 
@@ -71,6 +75,8 @@ async def _send(settings: Settings, embedded_url: str | None, portfolio: str, do
     address = broker_address(settings, embedded_url)
     username, password = address.credentials
     topic = f"{settings.mqtt.topic_root}/{settings.instance}/portfolio/{portfolio}/answer"
+    if settings.mqtt.allowed_by is not None:
+        topic = f"{topic}/{document['by']}"
     try:
         async with aiomqtt.Client(
             address.host, address.port, username=username, password=password, tls_context=address.tls()

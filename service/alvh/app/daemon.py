@@ -30,8 +30,9 @@ from alvh.core.portfolio import PortfolioState
 from alvh.core.sessions import SessionCalendar
 from alvh.core.signals.book import SignalBook
 from alvh.errors import OutageError
-from alvh.settings import EMBEDDED, Settings, load
+from alvh.settings import Settings, load
 from alvh.settings_feeds import IbFeed
+from alvh.settings_servers import EMBEDDED
 
 _LOGGER: Final = logging.getLogger(__name__)
 ROUND_S: Final = 1.0  # how fresh gauges are; Prometheus asks every 5 s or less often
@@ -44,10 +45,21 @@ def run(config: Path | None) -> int:
         AlvhError: it cannot start, or cannot go on.
     """
     settings = load(config)
+    _look_at_secrets(settings)
     logs.configure(settings.log_level)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_daemon(settings))
     return 0
+
+
+def _look_at_secrets(settings: Settings) -> None:
+    """Read what stands in files once before anything is started.
+
+    Raises:
+        InputError: one cannot be read or is empty.
+    """
+    for read in (settings.redis.secret, settings.redis.sentinel_secret, settings.mqtt.secret, settings.http.secret):
+        read()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

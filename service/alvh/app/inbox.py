@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, TypeVar
 
@@ -13,26 +14,89 @@ from alvh.core.sessions import et_date
 from alvh.errors import InputError
 from alvh.messages import Answer as AnswerMessage
 from alvh.messages import ObservationInput
-from alvh.settings import explain
+from alvh.settings_faults import explain
 from alvh.shell.ports import InboundMessage
 
 T = TypeVar("T", bound=BaseModel)
+MAX_TEXT: Final = 1000  # characters of a name or a reason: they are kept for ever
+MAX_ROWS: Final = 100  # amendments or fills: an adjustment has some dozen orders
 _LONGEST_SERIES: Final = 64
 _MAX_DEPTH: Final = 20  # deeper nesting than any answer has; a parser's stack is not a stranger's to fill
 
 
-def understand(message: InboundMessage, now_ns: int) -> Event:
-    """Return the event a message stands for.
+class RefusedError(InputError):
+    """What somebody said is not taken; `reason` is for counting."""
 
-    Raises:
-        InputError: it is old (retained), no JSON, or not of the schema; names the topic and what was expected.
+    def __init__(self, reason: str, words: str) -> None:
+        super().__init__(words)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Who may say something, and where.
+
+    A subscriber is not told who has published a message: a name in its body or its properties is anybody's word. What
+    a broker does enforce is who may publish to which topic. So where senders are named, each says what he says under a
+    topic that ends in his name, which the broker lets nobody else publish to.
+
+    Attributes:
+        base: the levels in front of all topics of the instance, `<root>/<instance>/`.
+        allowed_by: who may say something; None: whoever the broker lets publish.
     """
-    if message.retained:
-        raise InputError(f"{message.topic}: a retained message is an old one; expected a fresh one")
-    *_, owner, kind = message.topic.split("/")
-    if kind == "answer":
-        return answer(owner, _object(message), now_ns, message.topic)
-    return _observation(kind, _object(message), now_ns, message.topic)
+
+    base: str
+    allowed_by: frozenset[str] | None = None
+
+    def understand(self, message: InboundMessage, now_ns: int) -> Event:
+        """Return the event a message stands for.
+
+        Raises:
+            RefusedError: it is old (retained), its sender may not say it, it is no JSON, or not of the schema; names
+                the topic and what was expected.
+        """
+        where = _printable(message.topic)
+        if message.retained:
+            raise RefusedError("retained", f"{where}: a retained message is an old one; expected a fresh one")
+        kind, named, sender = self._read(message.topic, where)
+        try:
+            document = _object(message.body, where)
+            if kind == "observation":
+                return _observation(named, document, now_ns, where)
+            said = answer(named, document, now_ns, where)
+        except RefusedError:
+            raise
+        except InputError as error:
+            raise RefusedError("malformed", _printable(str(error))) from error
+        if sender is not None and said.by != sender:
+            words = f"{where}: by: expected {sender}, whose topic this is, got {said.by!r}"
+            raise RefusedError("not_allowed", _printable(words))
+        return said
+
+    def _read(self, topic: str, where: str) -> tuple[str, str, str | None]:
+        """Answer or observation, the portfolio or series it is of, and who says so where that is enforced."""
+        kind, *levels = topic.removeprefix(self.base).split("/")
+        match kind, *levels:
+            case "portfolio", named, "answer", *senders if len(senders) <= 1:
+                pass
+            case "observation", named, *senders if len(senders) <= 1:
+                pass
+            case _:
+                raise RefusedError("malformed", f"{where}: expected the topic of an answer or an observation")
+        if self.allowed_by is None:
+            if senders:
+                raise RefusedError(
+                    "not_allowed", f"{where}: expected no name behind it, as mqtt.allowed_by names nobody"
+                )
+            return kind, named, None
+        if not senders or senders[0] not in self.allowed_by:
+            raise RefusedError("not_allowed", f"{where}: expected one of mqtt.allowed_by as its last level")
+        return kind, named, senders[0]
+
+
+def _printable(text: str) -> str:
+    """A stranger's words on one line of ours."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
 def answer(portfolio: str, document: dict[str, Any], now_ns: int, where: str) -> Answer:
@@ -42,6 +106,11 @@ def answer(portfolio: str, document: dict[str, Any], now_ns: int, where: str) ->
         InputError: it is not of the schema.
     """
     said = _validated(AnswerMessage, document, where)
+    for name, text in (("by", said.by), ("reason", said.reason or ""), ("event_id", said.event_id)):
+        if len(text) > MAX_TEXT:
+            raise InputError(f"{where}: {name}: expected at most {MAX_TEXT} characters")
+    if max(len(said.amendments), len(said.fills)) > MAX_ROWS:
+        raise InputError(f"{where}: expected at most {MAX_ROWS} amendments or fills")
     if said.decision in {"amend", "reject"} and not said.reason:
         raise InputError(f"{where}: reason: expected why, for {said.decision}")
     return Answer(
@@ -70,16 +139,16 @@ def _observation(series: str, document: dict[str, Any], now_ns: int, where: str)
     )
 
 
-def _object(message: InboundMessage) -> dict[str, Any]:
+def _object(body: bytes, where: str) -> dict[str, Any]:
     """The payload, or the `data` of a CloudEvent."""
     try:
-        document = json.loads(message.body)
+        document = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{message.topic}: expected JSON: {error}") from error
+        raise InputError(f"{where}: expected JSON: {error}") from error
     if isinstance(document, dict) and "specversion" in document:
         document = document.get("data")
     if not isinstance(document, dict) or _depth(document) > _MAX_DEPTH:
-        raise InputError(f"{message.topic}: expected a JSON object of at most {_MAX_DEPTH} levels")
+        raise InputError(f"{where}: expected a JSON object of at most {_MAX_DEPTH} levels")
     return document
 
 

@@ -5,9 +5,18 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Final, TypeVar
 
-from alvh.adapters.redis import Keys, RedisAddress, RedisJournal, RedisLink, RedisOutbox
+from alvh.adapters.redis import (
+    Keys,
+    RedisAddress,
+    RedisJournal,
+    RedisLink,
+    RedisOutbox,
+    archived_messages,
+    known_archive,
+)
 from alvh.app.addresses import redis_address
 from alvh.core.codec import decode
 from alvh.core.effects import Effect, Publish
@@ -48,7 +57,9 @@ class LoggedRun:
         self._keys = keys
         self._runner = runner
         self._name = f"{address.place}: instance {keys.instance}"
-        self._journal = RedisJournal(link, keys)
+        self._archive = runner.run(known_archive(link, keys))
+        self._journal = RedisJournal(link, keys, archive=self._archive)
+        self._kept = iter(()) if self._archive is None else archived_messages(self._archive)
         self._outbox = RedisOutbox(link, keys)
         self._said: deque[OutboundMessage] = deque()
         self._read_to = _START
@@ -59,7 +70,7 @@ class LoggedRun:
         """Yield the events of the log from its first on.
 
         Raises:
-            InputError: there is no log, or its beginning is not in Redis any more.
+            InputError: there is no log, or its beginning is neither in Redis nor in its archive any more.
             OutageError: Redis is away.
             JournalError: an event is missing or of another version.
         """
@@ -108,6 +119,10 @@ class LoggedRun:
 
     def _next(self) -> OutboundMessage | None:
         if not self._said:
+            self._said.extend(islice(self._kept, PAGE))
+            if self._said:
+                self._read_to = self._said[-1].message_id
+        if not self._said:
             page = self._runner.run(self._outbox.after(self._read_to, PAGE))
             self._said.extend(page)
             if page:
@@ -115,6 +130,9 @@ class LoggedRun:
         return self._said.popleft() if self._said else None
 
     def _oldest(self) -> str:
+        """The first message that must be there."""
+        if self._archive is not None:
+            return _START
         found = self._runner.run(self._link.call("XRANGE", self._keys.outbox, "-", "+", "COUNT", 1))
         return found[0][0].decode() if found else _START
 

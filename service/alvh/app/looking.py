@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from alvh.adapters.redis.glance import Glance, GlanceError
 from alvh.adapters.redis.keys import Keys
-from alvh.app.addresses import redis_address, redis_url
+from alvh.app.addresses import archive_folder, redis_address, redis_url
 from alvh.app.telling import Style, event_lines, status_lines
-from alvh.errors import OutageError
-from alvh.settings import EMBEDDED, Settings
+from alvh.errors import InputError, OutageError
+from alvh.settings import Settings
+from alvh.settings_servers import EMBEDDED
 
 if TYPE_CHECKING:
     from alvh.adapters.redis import RedisLink
@@ -142,7 +143,7 @@ def events(settings: Settings, *, portfolio: str | None, start: int | None, foll
     """
     style = Style.of(sys.stdout)
     with _Log(settings) as log, suppress(KeyboardInterrupt) if follow else nullcontext():
-        for document in _adjustments(log, Keys(settings.instance).outbox, follow=follow):
+        for document in _adjustments(log, Keys(settings.instance), follow=follow):
             if portfolio is not None and document["subject"] != portfolio:
                 continue
             if start is not None and int(document["sequence"]) < start:
@@ -155,11 +156,15 @@ def events(settings: Settings, *, portfolio: str | None, start: int | None, foll
     return 0
 
 
-def _adjustments(log: _Log, outbox: str, *, follow: bool) -> Iterator[dict[str, Any]]:
+def _adjustments(log: _Log, keys: Keys, *, follow: bool) -> Iterator[dict[str, Any]]:
     place = "0-0"
+    for message_id, topic, body in _kept(log, keys):
+        place = message_id
+        if topic.endswith("/adjustment"):
+            yield json.loads(body)
     while True:
         try:
-            page = log.ask("XRANGE", outbox, f"({place}", "+", "COUNT", PAGE)
+            page = log.ask("XRANGE", keys.outbox, f"({place}", "+", "COUNT", PAGE)
         except OutageError:
             if not follow:
                 raise
@@ -175,6 +180,35 @@ def _adjustments(log: _Log, outbox: str, *, follow: bool) -> Iterator[dict[str, 
             if not follow:
                 return
             time.sleep(FOLLOW_EVERY_S)
+
+
+def _kept(log: _Log, keys: Keys) -> Iterator[tuple[str, str, bytes]]:
+    """Messages that have left Redis for the leader's archive, where that is on this machine."""
+    (named,) = log.ask("HMGET", keys.meta, "archive")
+    if named and Path(named.decode()).is_dir():
+        from alvh.adapters.redis import archived_messages  # noqa: PLC0415 - loads the client of Redis
+
+        for message in archived_messages(Path(named.decode())):
+            yield message.message_id, message.topic, message.body
+
+
+def archive(settings: Settings, out: Path | None) -> int:
+    """Add to the archive what it lacks of the log, up to now; say what was written.
+
+    Raises:
+        InputError: no folder is named, or it holds another log's archive.
+        OutageError: Redis is away, or the daemon adds to the archive at this moment.
+    """
+    from alvh.adapters.redis import archive_log  # noqa: PLC0415 - loads the client of Redis
+
+    folder = out or archive_folder(settings)
+    if folder is None:
+        raise InputError("archive: expected a folder, by --out or in the configuration")
+    done = run(lambda link, keys: archive_log(link, keys, folder), settings)
+    for path in done.files:
+        _print(str(path))
+    _print(f"{done.events} events added, up to event {done.last_seq}")
+    return 0
 
 
 def answer(settings: Settings, message_id: str, decision: str, *, by: str, reason: str | None) -> None:

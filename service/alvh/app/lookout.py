@@ -28,6 +28,7 @@ class Lookout:
         self.received: dict[str, float] = {}
         self.trails = {name: Trail() for name in (LARGE_CAP, *SMALL_CAPS)}
         self.pending_messages = 0
+        self.doubt: str | None = None
         self._recent: dict[str, deque[Mapping[str, Any]]] = {}
 
     def event_taken(self, event: Event) -> None:
@@ -69,11 +70,19 @@ class Lookout:
         self.metrics.leader(is_leader)
         self.on_change()
 
+    def durable(self, doubt: str | None) -> None:
+        """Note why what Redis has confirmed may be lost, if it may."""
+        self.doubt = doubt
+        self.metrics.durable(doubt)
+
     def said(self, messages: Sequence[OutboundMessage]) -> None:
-        """Take messages that were committed."""
+        """Take messages that were committed; what a failover had lost and was written again comes twice."""
         for message in messages:
             if message.topic.endswith("/adjustment"):
-                self.metrics.adjusted(AdjustmentMessage.model_validate_json(message.body))
+                adjustment = AdjustmentMessage.model_validate_json(message.body)
+                if self._is_known(adjustment.id, adjustment.subject):
+                    continue
+                self.metrics.adjusted(adjustment)
                 self.remember(message)
             elif message.topic.endswith("/target"):
                 self.metrics.target(TargetMessage.model_validate_json(message.body).data)
@@ -86,6 +95,10 @@ class Lookout:
                 self.remember(message)
             elif message.topic.endswith("/target"):
                 self.metrics.target(TargetMessage.model_validate_json(message.body).data)
+
+    def _is_known(self, event_id: str, portfolio: str) -> bool:
+        """Whether an adjustment is one of those at hand; what comes twice is young."""
+        return any(document["id"] == event_id for document in reversed(self._recent.get(portfolio, ())))
 
     def remember(self, message: OutboundMessage) -> None:
         """Keep an adjustment at hand."""

@@ -8,8 +8,9 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from alvh.errors import InputError
-from alvh.settings import explain, read_mapping
+from alvh.settings import read_mapping
 from alvh.settings_book import Fees, Rates, Strike
+from alvh.settings_faults import explain
 
 Positive = Annotated[float, Field(gt=0)]
 Volatility = Annotated[float, Field(ge=1, le=1_000)]

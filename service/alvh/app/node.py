@@ -9,15 +9,26 @@ from typing import Any, Final
 
 from alvh import __version__
 from alvh.adapters.mqtt import BrokerAddress, MqttBroker, Node
-from alvh.adapters.redis import Keys, RedisAddress, RedisJournal, RedisLease, RedisLink, RedisOutbox, RedisRetention
+from alvh.adapters.redis import (
+    Durability,
+    Keys,
+    RedisAddress,
+    RedisJournal,
+    RedisLease,
+    RedisLink,
+    RedisOutbox,
+    RedisRetention,
+)
 from alvh.adapters.redis.holder import this_process
+from alvh.app.addresses import archive_folder
 from alvh.app.feeds import open_feed, prelude
-from alvh.app.inbox import understand
+from alvh.app.inbox import Door, RefusedError
 from alvh.app.live import FeedWatch, LiveFeed, live_feed
 from alvh.app.requests import Errands
 from alvh.core.effects import Effect
 from alvh.core.engine import Engine
-from alvh.errors import FencedError, InputError, OutageError
+from alvh.core.events import Event
+from alvh.errors import FencedError, OutageError
 from alvh.settings import Settings
 from alvh.settings_feeds import SimulatedFeed
 from alvh.shell.backoff import Backoff
@@ -28,6 +39,7 @@ from alvh.shell.topics import Topics
 
 _LOGGER: Final = logging.getLogger(__name__)
 RECALLED: Final = 500  # messages read at a start for the page: some MB, and months of adjustments
+LOOK_AT_DURABILITY_S: Final = 60.0  # a setting of Redis changes by hand or with a change of its master: rarely
 FOLLOW_EVERY_S: Final = 0.5  # how far a hot standby lies behind; folding that takes milliseconds
 CLOSING_LIMIT_S: Final = 5.0  # at a stop, for the closing commit
 DRAIN_LIMIT_S: Final = 3.0  # at a stop, for the broker to acknowledge what was committed; the rest goes out next time
@@ -72,7 +84,12 @@ class InstanceNode:
         self._topics = Topics(root=settings.mqtt.topic_root, instance=settings.instance)
         self.link = RedisLink(redis, observer=observer)
         self.outbox = RedisOutbox(self.link, self._keys)
-        self._journal = RedisJournal(self.link, self._keys)
+        self._journal = RedisJournal(
+            self.link,
+            self._keys,
+            durability=Durability(settings.redis.durability),
+            replicas=settings.redis.replicas,
+        )
         self._relay: Relay | None = None
         self._runner = self._new_runner()
         self._errands = Errands(self._runner.submit, clock=clock, observer=observer)
@@ -102,15 +119,17 @@ class InstanceNode:
         """Finish what was taken, and end `run`."""
         self._stopping.set()
 
-    async def submit(self, sourced: Sourced) -> None:
-        """Hand in an event that no feed brings (an answer from the page).
+    async def submit(self, event: Event) -> None:
+        """Hand in an event that no feed brings (an answer from the page); wait until it is in the log.
 
         Raises:
             OutageError: we do not lead.
         """
         if not self.is_leader:
             raise OutageError("this node follows; the leader takes answers")
-        await self._runner.submit(sourced)
+        written = asyncio.Event()
+        await self._runner.submit(Sourced(event=event, on_committed=written.set))
+        await written.wait()
 
     async def run(self) -> None:
         """Follow and lead until `stop`.
@@ -135,7 +154,7 @@ class InstanceNode:
             await self.link.close()
 
     def _new_runner(self) -> Runner:
-        return Runner(
+        runner = Runner(
             new_engine=Engine,
             journal=self._journal,
             topics=self._topics,
@@ -145,6 +164,8 @@ class InstanceNode:
             delays=_backoff(),
             observer=self._observer,
         )
+        runner.checkpoint_every = self._settings.redis.checkpoint_every
+        return runner
 
     def perform(self, effect: Effect) -> None:
         """Carry out what the engine asked for (the runner's `Requests`)."""
@@ -197,7 +218,7 @@ class InstanceNode:
         """Lead until `stop`, or until another node has the token (FencedError)."""
         self._journal.lead(lease.epoch)
         self.outbox.lead(lease.epoch)
-        if not await self._unless_stopped(self._journal.check_durability()):
+        if not await self._unless_stopped(self._check_durability()):
             return
         position = await self._runner.take_over(lease.epoch)
         with suppress(OutageError):
@@ -210,7 +231,7 @@ class InstanceNode:
         )
         if isinstance(feed, LiveFeed):
             self._errands.chains = feed
-        broker = self._new_broker(lease.epoch)
+        broker = self._new_broker(lease)
         self._relay = Relay(
             self.outbox,
             broker,
@@ -229,8 +250,9 @@ class InstanceNode:
                 pump = tasks.create_task(self._pump(events, feed, position), name="feed")
                 inbox = tasks.create_task(self._take_in(broker), name="inbox")
                 tidy = tasks.create_task(self._tidy(), name="retention")
+                watch = tasks.create_task(self._watch_durability(), name="durability")
                 await self._stopping.wait()
-                await self._wind_up(runner, (pump, inbox, tidy), broker, wire)
+                await self._wind_up(runner, (pump, inbox, tidy, watch), broker, wire)
                 relay.cancel()
                 keep.cancel()
         except BaseExceptionGroup as group:
@@ -242,13 +264,13 @@ class InstanceNode:
         assert self._watch is not None, "who runs a live feed says who watches it"
         return self._watch
 
-    def _new_broker(self, epoch: int) -> MqttBroker:
+    def _new_broker(self, lease: RedisLease) -> MqttBroker:
         feed = self._settings.feed.kind
         node = Node(
             instance=self._settings.instance,
             node=this_process(),
             version=__version__,
-            epoch=epoch,
+            epoch=lease.epoch,
             feed=feed,
             is_simulated=feed == "simulated",
         )
@@ -259,6 +281,7 @@ class InstanceNode:
             delays=_backoff(),
             now=self._clock.now,
             observer=self._observer,
+            may_speak=lambda: lease.is_valid,
         )
 
     async def _pump(self, events: Sequence[Any], feed: EventSource, position: str | None) -> None:
@@ -271,25 +294,47 @@ class InstanceNode:
         self.is_feed_ended = True
 
     async def _tidy(self) -> None:
-        """Keep a simulated market's log to its newest days; it never ends, and nobody audits it.
+        """Archive each day, and keep the log in Redis to its newest days.
 
-        A tape ends, and its log is kept whole; what a live feed's log loses must stand in an archive first.
+        Only a simulated market's goes unkept: it never ends, and nobody audits it. A tape ends; its log stays whole
+        where it has no archive.
         """
-        if isinstance(self._settings.feed, SimulatedFeed):
-            days = self._settings.history_days
-            await RedisRetention(self.link, self._keys, self._journal, history_days=days).keep()
+        archive = archive_folder(self._settings)
+        if archive is None and not isinstance(self._settings.feed, SimulatedFeed):
+            return
+        retention = RedisRetention(
+            self.link, self._keys, self._journal, history_days=self._settings.history_days, archive=archive
+        )
+        await retention.keep()
+
+    async def _check_durability(self) -> None:
+        self._observer.durable(await self._journal.check_durability())
+
+    async def _watch_durability(self) -> None:
+        """Look again: Redis may be told otherwise, or another one take its place."""
+        while True:
+            await self._clock.sleep(LOOK_AT_DURABILITY_S)
+            await self._check_durability()
 
     async def _take_in(self, broker: MqttBroker) -> None:
-        """Turn what subscribers say into events."""
+        """Turn what subscribers say into events; the broker keeps it until it is in the log.
+
+        What does not count is told by the engine alone, behind the commit: what comes again might be the only copy of
+        what is not written yet.
+        """
+        mqtt = self._settings.mqtt
+        allowed = None if mqtt.allowed_by is None else frozenset(mqtt.allowed_by)
+        door = Door(base=f"{mqtt.topic_root}/{self._settings.instance}/", allowed_by=allowed)
         while True:
             message = await broker.inbox.get()
             try:
-                event = understand(message, self._clock.now())
-            except InputError as error:
-                self._observer.refused("inbound", "malformed")
-                _LOGGER.warning("%s", error)
+                event = door.understand(message, self._clock.now())
+            except RefusedError as refusal:
+                self._observer.refused("inbound", refusal.reason)
+                _LOGGER.warning("not taken: %s", refusal)
+                message.acknowledge()
                 continue
-            await self._runner.submit(Sourced(event=event))
+            await self._runner.submit(Sourced(event=event, on_committed=message.acknowledge))
 
     async def _wind_up(
         self,

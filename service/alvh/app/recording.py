@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from alvh.adapters.recorder import TapeRecorder
-from alvh.adapters.redis import Keys, RedisJournal, RedisLink
+from alvh.adapters.redis import Keys, RedisJournal, RedisLink, known_archive
 from alvh.core.codec import decode
 from alvh.core.engine import Engine
 from alvh.core.events import Calendar
@@ -31,7 +31,8 @@ async def record_log(link: RedisLink, keys: Keys, out: Path, *, start: int, once
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
-    journal = RedisJournal(link, keys)
+    archive = await known_archive(link, keys)
+    journal = RedisJournal(link, keys, archive=archive)
     calendar = await _calendar(journal)
     path = out / JOURNAL_FILE
     count = 0
@@ -39,7 +40,7 @@ async def record_log(link: RedisLink, keys: Keys, out: Path, *, start: int, once
         if path.exists():
             raise InputError(f"{path}: expected a folder without a recording")
         with path.open("wb") as lines:
-            seq = await _begin(link, keys, start)
+            seq = start - 1 if archive is not None else await _begin(link, keys, start)
             while not stopping.is_set():
                 async for event_seq, line in journal.read(seq):
                     seq, count = event_seq, count + 1

@@ -44,7 +44,8 @@ class Errands:
                     self.chains.fetch_chain(effect.request_id, effect.underlying)
             case Refused():
                 self._observer.refused(effect.subject, effect.reason)
-                _LOGGER.debug("left out: %s", effect.detail)
+                level = logging.WARNING if effect.subject == "answer" else logging.DEBUG
+                _LOGGER.log(level, "left out: %s", effect.detail)
             case _:
                 raise AssertionError(effect)
 

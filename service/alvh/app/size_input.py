@@ -6,7 +6,8 @@ from pydantic import ValidationError
 
 from alvh.app.market_file import MarketFile
 from alvh.errors import InputError
-from alvh.settings import Portfolio, explain, read_mapping
+from alvh.settings import Portfolio, read_mapping
+from alvh.settings_faults import explain
 
 _FARTHEST = 10.0
 """An SPX strike this many times the index, or a part of it as small, belongs to another index or another year."""

@@ -21,7 +21,10 @@ from alvh.settings import CalendarSettings, Settings, decision_document, documen
 _DAYS_AHEAD: Final = 400
 _JOURNAL_SUFFIXES: Final = (".jsonl", ".jsonl.gz")
 _ARCHIVE_FILES: Final = "journal-*-*.jsonl.gz"
-_LOG_SCHEMES: Final = ("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")
+_LOG_SCHEMES: Final = (
+    "redis://", "rediss://", "unix://",
+    "redis+sentinel://", "rediss+sentinel://", "redis+cluster://", "rediss+cluster://",
+)  # fmt: skip
 
 
 def configuration(settings: Settings, ts: int, *, feed_kind: str | None = None) -> Configuration:

@@ -71,6 +71,7 @@ def status_lines(found: Mapping[str, Any], style: Style) -> list[str]:
     )
     note = f" ({feed['note']})" if feed["note"] else ""
     lines.append(f"connected to: feed {feed['kind']}{note}, {connections}")
+    lines += [style.bad(f"{each['name']}: {each['note']}") for each in found["connections"] if each.get("note")]
     lines.append(f"newest close {found['session'] or '-'}, unacknowledged messages {found['pending_messages']}")
     lines.append("last quotes:")
     lines += [_quote_line(quote, style) for quote in found["quotes"]]

@@ -28,7 +28,7 @@ from alvh.core.sessions import et_ns
 from alvh.errors import InputError
 from alvh.settings import Settings
 from alvh.settings_feeds import IbFeed
-from alvh.shell.ports import Clock, Sourced
+from alvh.shell.ports import Clock
 
 
 class DaemonWindow:
@@ -112,7 +112,12 @@ class DaemonWindow:
             session=engine.session.isoformat() if engine.session else None,
             feed=self._feed_view(),
             connections=[
-                Connection(name=name, is_connected=is_connected, since=since)
+                Connection(
+                    name=name,
+                    is_connected=is_connected,
+                    since=since,
+                    note=self._lookout.doubt if name == "redis" else None,
+                )
                 for name, (is_connected, since) in sorted(self._lookout.connections.items())
             ],
             quotes=self._quotes(),
@@ -233,8 +238,11 @@ class DaemonWindow:
         rank = self._node.engine.portfolios.rank_of(portfolio)
         if rank is None:
             raise InputError(f"no portfolio {portfolio}")
-        refusal = self._node.engine.would_refuse(event)
+        allowed = self._settings.mqtt.allowed_by
+        if allowed is not None and event.by not in allowed:
+            raise InputError(f"by: expected one of mqtt.allowed_by, got {event.by}")
+        refusal = self._node.engine.refusal_of(event)
         if refusal is not None:
-            raise InputError(refusal)
-        await self._node.submit(Sourced(event=event))
+            raise InputError(refusal.detail)
+        await self._node.submit(event)
         return {"event_id": event.event_id, "decision": event.decision, "by": event.by}

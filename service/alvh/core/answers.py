@@ -1,6 +1,6 @@
 """What people say to adjustments: which answers count, how many agree, and what is left unanswered."""
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from alvh.core.announce import rfc3339
 from alvh.core.events import Answer
@@ -9,38 +9,52 @@ from alvh.core.portfolio import PortfolioState
 DECISIONS: Final = ("accept", "amend", "reject", "executed")
 # Adjustments whose answers are kept: several years of one portfolio; the journal has them all.
 KEPT: Final = 200
+# Answers to one adjustment: a handful of people, each with a decision or two. They are part of the state, which must
+# stay bounded whoever is let in.
+MOST: Final = 32
 
 
-def refusal(state: PortfolioState, answer: Answer) -> str | None:
+class Refusal(NamedTuple):
+    """Why an answer does not count: `reason` for counting, `detail` for a person."""
+
+    reason: str
+    detail: str
+
+
+def refusal(state: PortfolioState, answer: Answer) -> Refusal | None:
     """Return why an answer does not count, or None."""
     if answer.decision not in DECISIONS:
-        return f"decision: expected one of {', '.join(DECISIONS)}, got {answer.decision}"
+        return Refusal("malformed", f"decision: expected one of {', '.join(DECISIONS)}, got {answer.decision}")
     if not answer.by.strip():
-        return "by: expected who decided"
+        return Refusal("malformed", "by: expected who decided")
     if answer.decision in ("amend", "reject") and not (answer.reason or "").strip():
-        return f"reason: expected why, for {answer.decision}"
+        return Refusal("malformed", f"reason: expected why, for {answer.decision}")
     given = state.answers.get(answer.event_id)
     if given is None:
-        return f"{answer.event_id}: no adjustment of portfolio {state.portfolio_id} has this id, or it is long past"
+        words = f"no adjustment of portfolio {state.portfolio_id} has this id, or it is long past"
+        return Refusal("unknown", f"{answer.event_id}: {words}")
     return _closed(state, answer, given)
 
 
-def _closed(state: PortfolioState, answer: Answer, given: list[dict[str, Any]]) -> str | None:
+def _closed(state: PortfolioState, answer: Answer, given: list[dict[str, Any]]) -> Refusal | None:
     """Return why nothing more can be said to an adjustment, or not this by this person, or None."""
     last_amend = max((at for at, said in enumerate(given) if said["decision"] == "amend"), default=-1)
     standing = given if answer.decision == "amend" else given[max(last_amend, 0) :]
     if any(said["decision"] == answer.decision and said["by"] == answer.by for said in standing):
-        return f"{answer.event_id}: {answer.by} has said {answer.decision} before"
+        return Refusal("duplicate", f"{answer.event_id}: {answer.by} has said {answer.decision} before")
     decided = [said["decision"] for said in given]
     for last, words in (("reject", "rejected"), ("executed", "executed")):
         if last in decided:
-            return f"{answer.event_id}: was {words}; nothing can be said to it any more"
+            return Refusal("closed", f"{answer.event_id}: was {words}; nothing can be said to it any more")
+    if len(given) >= MOST:
+        return Refusal("flood", f"{answer.event_id}: {MOST} answers were given; no more are taken")
     is_settled = "accept" in decided or "amend" in decided
     if answer.event_id != state.prev_event_id and not (answer.decision == "executed" and is_settled):
-        return f"{answer.event_id}: superseded by {state.prev_event_id}"
+        return Refusal("superseded", f"{answer.event_id}: superseded by {state.prev_event_id}")
     needed, agreed = state.required.get(answer.event_id, 0), len(approvers(given))
     if answer.decision == "executed" and agreed < needed:
-        return f"{answer.event_id}: needs {needed} approvals before it is executed, has {agreed}"
+        words = f"needs {needed} approvals before it is executed, has {agreed}"
+        return Refusal("not_approved", f"{answer.event_id}: {words}")
     return None
 
 

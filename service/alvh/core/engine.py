@@ -349,9 +349,9 @@ class Engine(EngineState):
         return (Refused(subject="positions", reason="unknown", detail=f"account {event.account}: nobody asked for it"),)
 
     def _on_answer(self, event: Answer) -> Sequence[Effect]:
-        refusal = self.would_refuse(event)
+        refusal = self.refusal_of(event)
         if refusal is not None:
-            return (Refused(subject="answer", reason="refused", detail=refusal),)
+            return (Refused(subject="answer", reason=refusal.reason, detail=refusal.detail),)
         rank = self._portfolios.rank_of(event.portfolio)
         assert rank is not None
         self._portfolios.answered(rank, event)

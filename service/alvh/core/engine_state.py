@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from alvh.core.announce import Origin
-from alvh.core.answers import refusal
+from alvh.core.answers import Refusal, refusal
 from alvh.core.evaluation import Evaluation
 from alvh.core.events import Answer, Calendar, Configuration, FuturesCurve
 from alvh.core.market import MarketBoard
@@ -88,13 +88,17 @@ class EngineState:
         """Inputs of the phase machine at the newest close, under the first portfolio's parameters."""
         return asdict(self._evaluation.book(0).flags)
 
-    def would_refuse(self, answer: Answer) -> str | None:
+    def refusal_of(self, answer: Answer) -> Refusal | None:
         """Why an answer would not count, or None."""
         rank = self._portfolios.rank_of(answer.portfolio)
         if rank is None:
-            return f"no portfolio {answer.portfolio}"
+            return Refusal("unknown_portfolio", f"no portfolio {answer.portfolio}")
         state = self._portfolios.states[rank]
-        return refusal(state, answer) or self._portfolios.desks[rank].refuses(state, answer)
+        refused = refusal(state, answer)
+        if refused is not None:
+            return refused
+        unfit = self._portfolios.desks[rank].refuses(state, answer)
+        return None if unfit is None else Refusal("unfit", unfit)
 
     def legs(self, rank: int) -> list[dict[str, Any]]:
         """Contracts a portfolio wants and holds."""

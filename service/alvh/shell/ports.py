@@ -1,6 +1,6 @@
 """What the shell needs from the world: event sources, the log, the publisher, the lease, the clock, the onlooker."""
 
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,10 +10,17 @@ from alvh.core.events import Event
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sourced:
-    """An event and where its source stood behind it (opaque to all but that source; None: not resumable)."""
+    """An event, where its source stood behind it, and who waits for its commit.
+
+    Attributes:
+        event: what happened.
+        position: opaque to all but its source; None: not resumable.
+        on_committed: called when the event is in the log; must not block and must not raise.
+    """
 
     event: Event
     position: str | None = None
+    on_committed: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +35,20 @@ class OutboundMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundMessage:
-    """A message as it came from the broker; `retained` says that it is an old one, kept for late subscribers."""
+    """A message as it came from the broker.
+
+    Attributes:
+        topic: where it was said.
+        body: what was said.
+        retained: whether it is an old one, kept for late subscribers.
+        acknowledge: tells the broker that it may forget the message; until then it comes again with the next
+            connection. May be called late, once.
+    """
 
     topic: str
     body: bytes
     retained: bool
-    properties: Mapping[str, str]
+    acknowledge: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +224,9 @@ class Observer(Protocol):
     def leader(self, is_leader: bool) -> None:
         """Note that leadership was won or lost."""
 
+    def durable(self, doubt: str | None) -> None:
+        """Note why what Redis has confirmed may be lost all the same, None where it cannot."""
+
 
 class Silent:
     """An observer that looks away."""
@@ -232,4 +250,7 @@ class Silent:
         """Do nothing."""
 
     def leader(self, is_leader: bool) -> None:
+        """Do nothing."""
+
+    def durable(self, doubt: str | None) -> None:
         """Do nothing."""

@@ -39,7 +39,7 @@ MAX_FOLD_NS: Final = 50_000_000  # then the loop gets its turn: lease and broker
 # A start folds at most about this many events (a fraction of a second). Not more often than the journal has grown by
 # the checkpoint's own size either, so that the append-only file at most doubles.
 CHECKPOINT_EVERY: Final = 2000
-CHECKPOINT_AT_LATEST: Final = 20 * CHECKPOINT_EVERY  # however large the checkpoint: a start still takes about a second
+CHECKPOINT_AT_LATEST: Final = 20  # times that, however large the checkpoint: a start still takes about a second
 # A change of Redis' master can lose what it had confirmed; a leader with nothing to commit notices it this soon.
 LOOK_AFTER_S: Final = 1.0
 CLOSING_LIMIT_S: Final = 3.0  # at a stop, for Redis to come back; a person who has asked for it waits no longer
@@ -58,6 +58,7 @@ class _Batch:
     messages: list[OutboundMessage] = field(default_factory=list)
     others: list[Effect] = field(default_factory=list)
     signals: list[tuple[int, Mapping[str, str]]] = field(default_factory=list)
+    on_committed: list[Callable[[], None]] = field(default_factory=list)
     position: str | None = None
     has_close: bool = False
 
@@ -71,6 +72,10 @@ class Runner:
 
     `recover` first; then, as a follower, `follow` from time to time; as a leader, `take_over` and `run`. A
     FencedError from any of them means: throw this runner away and start over as a follower.
+
+    Attributes:
+        engine: as far as it has been folded.
+        checkpoint_every: events between two checkpoints, about.
     """
 
     def __init__(
@@ -105,6 +110,7 @@ class Runner:
         self._clock = clock
         self._delays = delays
         self._observer = observer or Silent()
+        self.checkpoint_every = CHECKPOINT_EVERY
         self.engine = new_engine()
         self._seq = 0
         self._epoch = 0
@@ -257,6 +263,8 @@ class Runner:
             batch.has_close |= isinstance(sourced.event, SessionClose)
             if sourced.position is not None:
                 batch.position = sourced.position
+            if sourced.on_committed is not None:
+                batch.on_committed.append(sourced.on_committed)
             self._sort(self.engine.handle(sourced.event), batch)
             if self._clock.now() >= turn_ends:
                 break
@@ -276,11 +284,11 @@ class Runner:
                 batch.signals.append((self._seq, flat_signals(effect.body)))
 
     def _is_checkpoint_due(self, batch: _Batch) -> bool:
-        if self._events_since >= CHECKPOINT_AT_LATEST:
+        if self._events_since >= CHECKPOINT_AT_LATEST * self.checkpoint_every:
             return True
         if batch.has_close and self._clock.now() - self._checkpoint_ns >= CHECKPOINT_MIN_NS:
             return True
-        return self._events_since >= CHECKPOINT_EVERY and self._bytes_since >= self._checkpoint_size
+        return self._events_since >= self.checkpoint_every and self._bytes_since >= self._checkpoint_size
 
     async def _commit(self, batch: _Batch, *, is_checkpoint_due: bool) -> None:
         checkpoint = self.engine.checkpoint() if is_checkpoint_due else None
@@ -325,6 +333,8 @@ class Runner:
             self._requests.perform(effect)
         for event in batch.events:
             self._observer.event_taken(event)
+        for tell in batch.on_committed:
+            tell()
 
     async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
         while True:

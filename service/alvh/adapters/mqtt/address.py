@@ -22,6 +22,8 @@ class BrokerAddress:
         cert_file: our client certificate, where the broker asks for one.
         key_file: its key.
         protocol: `5` or `3.1.1` where it is known, None to find out.
+        session: names what the broker keeps of us while we are away, so that nothing said to us is lost; one at a time
+            may be connected under it. None for a broker that keeps nothing.
     """
 
     url: str
@@ -31,6 +33,7 @@ class BrokerAddress:
     cert_file: str | None = None
     key_file: str | None = None
     protocol: str | None = None
+    session: str | None = None
 
     def __post_init__(self) -> None:
         """Check the URL."""
@@ -46,9 +49,13 @@ class BrokerAddress:
 
     @property
     def place(self) -> str:
-        """Scheme, host and port: what may be shown."""
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        """Scheme, host and port: what may be shown. A password with a slash in it is cut out too."""
+        scheme, _, rest = self.url.partition("://")
+        return f"{scheme}://{rest.rpartition('@')[2].partition('/')[0]}"
+
+    def __repr__(self) -> str:
+        """Show the place alone; a URL may carry a password too."""
+        return f"BrokerAddress({self.place})"
 
     @property
     def host(self) -> str:

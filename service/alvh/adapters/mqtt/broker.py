@@ -5,6 +5,7 @@ import logging
 import secrets
 import socket
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Final
 
 import aiomqtt
@@ -28,6 +29,10 @@ WATCH_EVERY_S: Final = 1.0  # so a broker that hangs is noticed a second later a
 KEEPALIVE_S: Final = 10  # a half-open connection is noticed after about twice this, the will follows at 1.5 times
 MAX_INBOUND_BYTES: Final = 64 * 1024  # an answer with amendments has some kB
 MAX_INBOUND_QUEUED: Final = 1000  # a person's answers and a handful of series: more is a flood
+# What the broker may send before we acknowledge, which comes behind the commit: the rest waits there meanwhile.
+MAX_UNACKNOWLEDGED: Final = 64
+SESSION_KEPT_S: Final = 7 * 86_400  # what is said to us while no node runs waits so long, as a long weekend may ask
+LEASE_POLL_S: Final = 0.1  # how soon we connect again when a lease that seemed lost was renewed after all
 # Not more often than this do we contradict another node on the status topic: two nodes that both believe to lead end
 # their quarrel at the next renewal of the lease, within seconds.
 STATUS_REPEAT_S: Final = 1.0
@@ -57,6 +62,7 @@ class MqttBroker:
         delays: Delays,
         now: Callable[[], int],
         observer: Observer | None = None,
+        may_speak: Callable[[], bool] = lambda: True,
     ) -> None:
         """Prepare; nothing is connected before `run`.
 
@@ -67,6 +73,8 @@ class MqttBroker:
             delays: paces the attempts to connect.
             now: time of day, ns UTC.
             observer: told of connections and of inbound messages that were dropped.
+            may_speak: whether the lease is ours for all we know; without it we do not connect, since one session of
+                the broker is for the leader alone.
 
         Raises:
             InputError: a certificate cannot be used, or a name cannot stand in a topic.
@@ -81,9 +89,11 @@ class MqttBroker:
         self._delays = delays
         self._now = now
         self._observer = observer or Silent()
+        self._may_speak = may_speak
         self._tls = address.tls()
         self._status_topic = f"{base}/status"
-        self._inbound = (f"{base}/portfolio/+/answer", f"{base}/observation/+")
+        answers, observations = f"{base}/portfolio/+/answer", f"{base}/observation/+"
+        self._inbound = (answers, f"{answers}/+", observations, f"{observations}/+")
         self._protocol = address.protocol
         self._connection: Connection | None = None
         self._properties: Properties | None = None
@@ -122,6 +132,9 @@ class MqttBroker:
     async def run(self) -> None:
         """Be connected until `stop`, whatever happens."""
         while not self._stopping.is_set():
+            if not self._may_speak():
+                await self._pause(LEASE_POLL_S)
+                continue
             try:
                 await self._be_connected()
             except (aiomqtt.MqttError, OutageError, OSError) as fault:
@@ -179,10 +192,7 @@ class MqttBroker:
 
     def _new_connection(self, protocol: str, *, is_probe: bool = False) -> Connection:
         username, password = (None, None) if is_probe else self._address.credentials
-        limits = None
-        if protocol == V5 and not is_probe:
-            limits = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho left it untyped
-            limits.MaximumPacketSize = MAX_INBOUND_BYTES + _HEADER_BYTES
+        session = None if is_probe else self._address.session
         last_will = aiomqtt.Will(self._status_topic, self._node.status("offline", self._now()), qos=1, retain=True)
         return Connection(
             self._address.host,
@@ -190,14 +200,15 @@ class MqttBroker:
             username=username,
             password=password,
             logger=self._paho_logger,
-            identifier=f"alvh-{secrets.token_hex(6)}",
+            identifier=session or f"alvh-{secrets.token_hex(6)}",
             protocol=_VERSIONS[protocol],
             will=None if is_probe else last_will,
-            clean_session=True if protocol == V311 else None,
+            clean_session=session is None if protocol == V311 else None,
+            clean_start=session is None if protocol == V5 else mqtt.MQTT_CLEAN_START_FIRST_ONLY,
             timeout=REPLY_LIMIT_S,
             keepalive=KEEPALIVE_S,
             max_queued_incoming_messages=MAX_INBOUND_QUEUED,
-            properties=limits,
+            properties=None if is_probe or protocol == V311 else _limits(is_kept=session is not None),
             tls_context=self._tls,
             socket_options=_NO_DELAY,
         )
@@ -243,17 +254,23 @@ class MqttBroker:
             if topic == self._status_topic:
                 if self._node.is_contradicted_by(bytes(message.payload)):
                     self._contradicted.set()
+                connection.acknowledge(message)
             elif any(message.topic.matches(wildcard) for wildcard in self._inbound):
-                self._keep(topic, bytes(message.payload), is_retained=message.retain, properties=message.properties)
+                self._keep(connection, message)
 
-    def _keep(self, topic: str, body: bytes, *, is_retained: bool, properties: Properties | None) -> None:
+    def _keep(self, connection: Connection, message: aiomqtt.Message) -> None:
+        acknowledge = partial(connection.acknowledge, message)
+        body = bytes(message.payload)
         if len(body) > MAX_INBOUND_BYTES:
             self._observer.refused("inbound", "too_large")
+            acknowledge()
             return
-        told = {name: str(value) for name, value in getattr(properties, "UserProperty", ())}
+        told = InboundMessage(
+            topic=message.topic.value, body=body, retained=bool(message.retain), acknowledge=acknowledge
+        )
         try:
-            self.inbox.put_nowait(InboundMessage(topic=topic, body=body, retained=is_retained, properties=told))
-        except asyncio.QueueFull:
+            self.inbox.put_nowait(told)
+        except asyncio.QueueFull:  # only of a broker that waits for no acknowledgement: what needs one is not lost
             self._observer.refused("inbound", "flood")
 
     async def _repeat_status(self, connection: Connection) -> None:
@@ -285,6 +302,15 @@ class MqttBroker:
             _LOGGER.warning("%s is away: %s", self._address.place, fault)
         self._is_up = is_up
         self._observer.connected("mqtt", is_up)
+
+
+def _limits(*, is_kept: bool) -> Properties:
+    limits = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho left it untyped
+    limits.MaximumPacketSize = MAX_INBOUND_BYTES + _HEADER_BYTES
+    limits.ReceiveMaximum = MAX_UNACKNOWLEDGED
+    if is_kept:
+        limits.SessionExpiryInterval = SESSION_KEPT_S
+    return limits
 
 
 def _message_properties() -> Properties:

@@ -26,12 +26,14 @@ class Connection(aiomqtt.Client):
     """One connection, with what aiomqtt leaves out.
 
     aiomqtt takes every PUBACK for a yes (MQTT 5 has refusals), waits in vain for the answer of a broker that has hung
-    up, and keeps the socket of an attempt that failed.
+    up, and keeps the socket of an attempt that failed. It acknowledges what comes in before anybody has read it; here
+    who has read it does, by `acknowledge`.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - passed on
         super().__init__(*arguments, **options)
         self.was_open = False
+        self._client.manual_ack_set(True)
         self._unconfirmed: dict[int, tuple[asyncio.Future[None], float]] = {}
 
     def send(self, topic: str, body: bytes, *, retained: bool, properties: Properties | None) -> asyncio.Future[None]:
@@ -47,6 +49,11 @@ class Connection(aiomqtt.Client):
             self._unconfirmed[info.mid] = (confirmed, self._loop.time())
             self._hurry()
         return confirmed
+
+    def acknowledge(self, message: aiomqtt.Message) -> None:
+        """Tell the broker that it may forget a message; where the connection is gone, it sends it again by itself."""
+        if message.qos == 1 and not self._disconnected.done():
+            self._client.ack(message.mid, 1)
 
     @property
     def waits_s(self) -> float:

@@ -57,8 +57,8 @@ class Bounds:
     rejections: tuple[str, ...] = (*REASONS, "no_history", "no_chain", "no_line")
     subjects: tuple[str, ...] = ("answer", "observation", "inbound", "curve", "session", "timer")
     refusals: tuple[str, ...] = (
-        "too_large", "flood", "malformed", "duplicate", "out_of_order", "unknown", "unknown_portfolio", "refused",
-        "incomplete",
+        "too_large", "flood", "malformed", "retained", "not_allowed", "duplicate", "out_of_order", "unknown",
+        "unknown_portfolio", "superseded", "closed", "not_approved", "unfit", "incomplete",
     )  # fmt: skip
     vix_points: tuple[str, ...] = VIX_POINTS
     limits: tuple[str, ...] = ("soft", "hard")
@@ -248,6 +248,10 @@ DEFINITIONS: Final = (
     # Connections and process
     _gauge("feed_connected", "Whether the feed is connected (1) or not (0)."),
     _gauge("redis_connected", "Whether Redis is connected (1) or not (0)."),
+    _gauge(
+        "log_durable",
+        "Whether what Redis confirms survives a failure of its host (1), or may not or was not told (0); of a leader.",
+    ),
     _gauge("mqtt_connected", "Whether the broker is connected (1) or not (0)."),
     _counter("feed_errors_total", "Error codes the feed has sent.", code="feed_error_codes"),
     _gauge("leader", "Whether this process leads (1) or follows (0)."),

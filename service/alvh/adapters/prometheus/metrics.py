@@ -159,6 +159,10 @@ class Metrics(Collector):
         """Note that leadership was won or lost."""
         self._set("leader", float(is_leader))
 
+    def durable(self, doubt: str | None) -> None:
+        """Note whether what Redis confirms is durable."""
+        self._set("log_durable", float(doubt is None))
+
     # What the feed tells
 
     def feed_error(self, code: int | str) -> None:

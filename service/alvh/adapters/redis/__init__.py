@@ -4,7 +4,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from alvh.adapters.redis.archive import Archived, archive_log, archived_events, archived_lines, is_archive
+    from alvh.adapters.redis.archive import (
+        Archived,
+        archive_log,
+        archived_events,
+        archived_lines,
+        archived_messages,
+        is_archive,
+        known_archive,
+    )
     from alvh.adapters.redis.journal import RedisJournal
     from alvh.adapters.redis.keys import Keys
     from alvh.adapters.redis.lease import RedisLease
@@ -25,7 +33,9 @@ __all__ = [
     "archive_log",
     "archived_events",
     "archived_lines",
+    "archived_messages",
     "is_archive",
+    "known_archive",
 ]
 
 _HOMES: Final = {
@@ -41,7 +51,9 @@ _HOMES: Final = {
     "archive_log": "archive",
     "archived_events": "archive",
     "archived_lines": "archive",
+    "archived_messages": "archive",
     "is_archive": "archive",
+    "known_archive": "archive",
 }
 
 

@@ -1,11 +1,13 @@
 """The archive: events and messages of the log as compressed files, written so that a file with its name is whole."""
 
 import asyncio
+import fcntl
 import gzip
 import json
 import os
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +18,7 @@ from alvh.adapters.redis.link import RedisLink
 from alvh.core.codec import decode
 from alvh.core.events import Event
 from alvh.errors import InputError, JournalError, OutageError
+from alvh.shell.ports import OutboundMessage
 
 PAGE: Final = 256  # entries read at a time, as in the journal
 # A file is written by the day at most, and by this much where a day has more: so much is read again where writing it
@@ -24,6 +27,7 @@ PART_EVENTS: Final = 100_000
 PART_BYTES: Final = 64 * 1024 * 1024
 _COMPRESSION: Final = 6  # a tenth of the size for quotes; more costs time and gains a hundredth
 _NAME: Final = re.compile(r"journal-(\d+)-(\d+)\.jsonl\.gz")
+_BODY: Final = b',"body":'
 _HEAD: Final = re.compile(rb'\["(\w+)",(-?\d+),')
 # What the market says carries the market's time; answers and observations on a tape carry ours.
 _MARKET: Final = frozenset({b"Quote", b"SessionClose", b"FuturesCurve"})
@@ -71,9 +75,14 @@ async def archive_log(link: RedisLink, keys: Keys, folder: Path, *, before_ns: i
 
     Raises:
         InputError: the folder cannot be used, or holds another log's archive.
-        OutageError: Redis is away, or a file cannot be written.
+        OutageError: Redis is away, a file cannot be written, or another process adds to this archive now.
         JournalError: the log has a hole.
     """
+    with await asyncio.to_thread(_locked, folder):
+        return await _archived(link, keys, folder, before_ns)
+
+
+async def _archived(link: RedisLink, keys: Keys, folder: Path, before_ns: int | None) -> Archived:
     tail, begin = int(await link.call("HGET", keys.meta, "tail") or 0), await _begin(link, keys)
     last = await _continued(link, keys, folder, tail)
     first = max(last + 1, begin)
@@ -86,6 +95,21 @@ async def archive_log(link: RedisLink, keys: Keys, folder: Path, *, before_ns: i
         last, first = part.last_seq, part.last_seq + 1
     events = sum(_part(path).last_seq - _part(path).first_seq + 1 for path in files)
     return Archived(last_seq=last, events=events, files=files)
+
+
+async def known_archive(link: RedisLink, keys: Keys) -> Path | None:
+    """Return the folder in which the leader keeps what has left Redis, if it is here and holds this log's.
+
+    Raises:
+        InputError: it holds another log's.
+        OutageError: Redis is away.
+    """
+    named, tail = await link.call("HMGET", keys.meta, "archive", "tail")
+    folder = Path(named.decode()) if named else None
+    if folder is None or not await asyncio.to_thread(is_archive, folder):
+        return None
+    await _continued(link, keys, folder, int(tail or 0))
+    return folder
 
 
 def archived_lines(folder: Path, *, after_seq: int = 0, until_seq: int | None = None) -> Iterator[tuple[int, bytes]]:
@@ -125,6 +149,26 @@ def archived_events(folder: Path) -> Iterator[Event]:
         raise InputError(f"{folder}: expected an archive (journal-<first>-<last>.jsonl.gz), found none")
 
 
+def archived_messages(folder: Path) -> Iterator[OutboundMessage]:
+    """Yield the messages of an archive in order, with the bytes they went out with; files may overlap.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    last = (0, 0)
+    for path in sorted(folder.glob("outbox-*.jsonl.gz")):
+        for line in _lines(path):
+            at = line.index(_BODY)
+            known = json.loads(line[:at] + b"}")
+            seq, _, n = known["id"].partition("-")
+            if (int(seq), int(n)) > last:
+                last = (int(seq), int(n))
+                body = line[at + len(_BODY) : -1]
+                yield OutboundMessage(
+                    message_id=known["id"], topic=known["topic"], body=body, retained=known["retained"]
+                )
+
+
 def is_archive(folder: Path) -> bool:
     """Whether there are files of an archive in `folder`."""
     return folder.is_dir() and bool(_parts(folder))
@@ -145,7 +189,7 @@ async def _begin(link: RedisLink, keys: Keys) -> int:
 
 async def _continued(link: RedisLink, keys: Keys, folder: Path, tail: int) -> int:
     """Return the last event of the archive, having seen that it is this log's archive."""
-    parts = await asyncio.to_thread(_made, folder)
+    parts = await asyncio.to_thread(_parts, folder)
     if not parts:
         return 0
     newest = max(parts, key=lambda part: part.last_seq)
@@ -211,7 +255,7 @@ async def _messages(link: RedisLink, keys: Keys, first: int, last: int) -> Async
         lines = []
         for entry_id, fields in page:
             known = {"id": entry_id.decode(), "topic": fields[b"t"].decode(), "retained": fields[b"r"] == b"1"}
-            lines.append(json.dumps(known, separators=(",", ":")).encode()[:-1] + b',"body":' + fields[b"b"] + b"}")
+            lines.append(json.dumps(known, separators=(",", ":")).encode()[:-1] + _BODY + fields[b"b"] + b"}")
         yield lines
         if len(page) < PAGE:
             return
@@ -272,12 +316,32 @@ def _flush(path: Path) -> None:
         os.close(handle)
 
 
-def _made(folder: Path) -> list[_Part]:
+@contextmanager
+def _holding(lock: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+def _locked(folder: Path) -> AbstractContextManager[None]:
+    """Make the folder, keep others from adding to it, and clear away what one that was killed has left."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return _parts(folder)
+        lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise InputError(f"{folder}: cannot be used as an archive: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for left in folder.glob(".*.part"):
+            left.unlink(missing_ok=True)
+    except BlockingIOError:
+        os.close(lock)
+        raise OutageError(f"archive {folder}: another process adds to it") from None
+    except OSError as error:
+        os.close(lock)
+        raise OutageError(f"archive {folder}: cannot be written: {error.strerror or error}") from error
+    return _holding(lock)
 
 
 def _parts(folder: Path) -> list[_Part]:

@@ -59,6 +59,7 @@ class RedisJournal:
         self._recent_bytes = 0
         self._again: dict[str, OutboundMessage] = {}  # of them, what had to be written again since the last success
         self._settled_seq = 0
+        self._doubt: str | None = None  # about durability, as it was said last
         self._written = [keys.journal, keys.outbox, keys.meta, keys.checkpoint, keys.signals, keys.signals_history]
 
     @property
@@ -79,23 +80,35 @@ class RedisJournal:
         self._again.clear()
         self._recent_bytes = 0
 
-    async def check_durability(self) -> None:
-        """Say in one line where Redis could lose what it has confirmed."""
+    async def check_durability(self) -> str | None:
+        """Say in one line, once, where Redis could lose what it has confirmed; return that line, None where it cannot.
+
+        What Redis does not tell counts as a doubt.
+        """
         wanted = {"appendonly": "yes", "maxmemory-policy": "noeviction"}
         if self._durability is Durability.ALWAYS:
             wanted["appendfsync"] = "always"
-        found = {name: await self._link.configuration(name) for name in sorted(wanted)}
+        found = {name: await self._link.configuration(name, self._keys.meta) for name in sorted(wanted)}
         unknown = [name for name, value in found.items() if value is None]
         wrong = [f"{name} {found[name]} (should be {wanted[name]})" for name in found if found[name] != wanted[name]]
+        doubts: list[str] = []
         if unknown:
-            _LOGGER.warning("redis does not tell its %s: durability unknown", ", ".join(unknown))
+            doubts.append(f"redis does not tell its {', '.join(unknown)}: durability unknown")
         elif wrong:
-            _LOGGER.warning("redis may lose what it has confirmed: %s", ", ".join(wrong))
+            doubts.append(f"redis may lose what it has confirmed: {', '.join(wrong)}")
         if self._durability is Durability.EVERYSEC:
-            _LOGGER.warning("durability is everysec: a failure of the host can lose the last second")
+            doubts.append("durability is everysec: a failure of the host can lose the last second")
         is_alone = self._link.fails_over and self._replicas == 0
-        if is_alone and await self._link.configuration("min-replicas-to-write") in {"0", None}:
-            _LOGGER.warning("a replica that takes over may lack the last commits: set min-replicas-to-write")
+        if is_alone and await self._link.configuration("min-replicas-to-write", self._keys.meta) in {"0", None}:
+            doubts.append("a replica that takes over may lack the last commits: set min-replicas-to-write")
+        doubt = "; ".join(doubts) or None
+        if doubt != self._doubt:
+            if doubt is None:
+                _LOGGER.info("redis keeps what it has confirmed")
+            else:
+                _LOGGER.warning("%s", doubt)
+            self._doubt = doubt
+        return doubt
 
     async def recover(self) -> Recovered:
         """Return what the log holds: the newest checkpoint, the tail and the feed's position.

@@ -38,7 +38,7 @@ class Keys:
         """Hash: what the log is at.
 
         `epoch` and `leader` are the fencing token, `tail` the last seq, `position` the feed's, `relay` the last
-        acknowledged message, `archived` the last event that stands in the leader's archive.
+        acknowledged message, `archived` the last event that stands in the leader's archive, `archive` its folder.
         """
         return self._key("meta")
 

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import secrets
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import redis.asyncio as vendor
 from redis import exceptions as faults
@@ -93,9 +94,17 @@ class RedisAddress:
 
     @property
     def place(self) -> str:
-        """Scheme, host and path of the URL: what may be shown."""
+        """Scheme, host and path of the URL: what may be shown. A password with a slash in it is cut out too."""
+        scheme, _, rest = self.url.partition("://")
+        return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
+
+    @property
+    def credentials(self) -> tuple[str | None, str | None]:
+        """User and password, from the URL or else from the fields."""
         parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        username = unquote(parts.username) if parts.username else self.username
+        password = unquote(parts.password) if parts.password else self.password
+        return username, password
 
 
 class RedisLink:
@@ -156,6 +165,7 @@ class RedisLink:
 
         Raises:
             OutageError: also where too few disks have it in time; the script may have run all the same.
+            InputError: the server is too old for it.
         """
         limit_ms = int(COMMAND_LIMIT_S * 1000 / 2)  # ours must be the longer one, or we would leave before the answer
         try:
@@ -164,10 +174,15 @@ class RedisLink:
                 self._turn,
                 self._client.pipeline(transaction=False) as pipeline,
             ):
-                pipeline.execute_command("EVAL", script.text, len(keys), *keys, *arguments)
-                pipeline.execute_command("WAITAOF", 1, replicas, limit_ms)
+                there = await self._node_of(keys[0])
+                pipeline.execute_command("EVAL", script.text, len(keys), *keys, *arguments, **there)
+                pipeline.execute_command("WAITAOF", 1, replicas, limit_ms, **there)
                 answer, disks = await pipeline.execute()
         except (faults.RedisError, OSError, TimeoutError, RuntimeError) as fault:
+            if isinstance(fault, faults.ResponseError) and "unknown command 'WAITAOF'" in str(fault):
+                raise InputError(
+                    f"redis.durability: {self._place} knows no WAITAOF: expected Redis 7.2, or Valkey"
+                ) from fault
             raise self._told(fault, "EVAL and WAITAOF") from fault
         if answer[0] in {b"ok", b"done"} and (disks[0] < 1 or disks[1] < replicas):
             raise OutageError(f"redis {self._place}: only {disks[0]}+{disks[1]} of 1+{replicas} disks have the commit")
@@ -175,18 +190,25 @@ class RedisLink:
         assert isinstance(answer, list), answer
         return answer
 
-    async def configuration(self, name: str) -> str | None:
-        """Return one setting of the server, or None where it does not tell."""
+    async def configuration(self, name: str, key: str) -> str | None:
+        """Return one setting of the server that holds `key`, or None where it does not tell."""
         try:
             async with asyncio.timeout(COMMAND_LIMIT_S), self._turn:
-                answer = await self._client.execute_command("CONFIG GET", name)
+                answer = await self._client.execute_command("CONFIG GET", name, **await self._node_of(key))
         except (faults.RedisError, OSError, TimeoutError):
             return None
         except RuntimeError as fault:
             if _CLOSED not in str(fault):
                 raise
             return None
-        return {_text(key): _text(value) for key, value in answer.items()}.get(name)
+        return {_text(word): _text(value) for word, value in answer.items()}.get(name)
+
+    async def _node_of(self, key: str) -> dict[str, Any]:
+        """What a command without a key must be told in a cluster; nothing elsewhere."""
+        if not isinstance(self._client, vendor.RedisCluster):
+            return {}
+        await self._client.initialize()
+        return {"target_nodes": [self._client.get_node_from_key(key)]}
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -233,11 +255,12 @@ def _client(address: RedisAddress) -> vendor.Redis | vendor.RedisCluster:
         "retry": Retry(NoBackoff(), 0),
         "health_check_interval": 0,
         "protocol": 2,
-        "username": address.username,
-        "password": address.password,
         "max_connections": MAX_CONNECTIONS,
     }
+    options["username"], options["password"] = address.credentials
     scheme = urlsplit(address.url).scheme
+    if scheme.startswith("rediss"):
+        _check_certificates(address)
     if scheme != "unix":
         options |= {"socket_connect_timeout": CONNECT_LIMIT_S, "socket_keepalive": True}
     if scheme.startswith("rediss"):
@@ -256,8 +279,18 @@ def _client(address: RedisAddress) -> vendor.Redis | vendor.RedisCluster:
             known = "redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://"
             raise InputError(f"redis.url: {address.place} must begin with {known}")
         return vendor.Redis.from_url(address.url, **options)
-    except ValueError as error:
-        raise InputError(f"redis.url: {address.place} is not the address of a Redis: {error}") from error
+    except ValueError:  # its words may quote a password
+        raise InputError(f"redis.url: {address.place} is not the address of a Redis") from None
+
+
+def _check_certificates(address: RedisAddress) -> None:
+    """See that the files can be used: the client would look at them with each connection, and wait for ever."""
+    try:
+        context = ssl.create_default_context(cafile=address.ca_file)
+        if address.cert_file is not None:
+            context.load_cert_chain(address.cert_file, address.key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise InputError(f"redis: certificate or key cannot be used: {error}") from error
 
 
 def _through_sentinel(address: RedisAddress, options: dict[str, Any]) -> vendor.Redis:
@@ -267,9 +300,10 @@ def _through_sentinel(address: RedisAddress, options: dict[str, Any]) -> vendor.
     guards: dict[str, Any] = {"socket_timeout": CONNECT_LIMIT_S, "socket_connect_timeout": CONNECT_LIMIT_S}
     if address.sentinel_password is not None:
         guards["password"] = address.sentinel_password
-    sentinel = Sentinel(_places(address), sentinel_kwargs=guards)  # type: ignore[no-untyped-call]  # the library's
     if urlsplit(address.url).scheme == "rediss+sentinel":
         options = options | {"ssl": True}
+        guards |= {name: value for name, value in options.items() if name.startswith("ssl")}
+    sentinel = Sentinel(_places(address), sentinel_kwargs=guards)  # type: ignore[no-untyped-call]  # the library's
     master: vendor.Redis = sentinel.master_for(service, db=int(database or 0), **options)
     return master
 

@@ -128,7 +128,7 @@ class RedisRetention:
         if not self._is_archive_up:
             _LOGGER.info("the archive is written again")
             self._is_archive_up = True
-        await self._run(ARCHIVED, [self._keys.meta], str(done.last_seq))
+        await self._run(ARCHIVED, [self._keys.meta], str(done.last_seq), str(folder))
         self._archived_day = day
 
     async def _trim(self, first: int) -> int:

@@ -161,10 +161,12 @@ local messages = redis.call('XTRIM', outbox, 'MINID', '=', string.format('%.0f-0
 return {'ok', tostring(events), tostring(messages)}
 """)
 
-# ARGV: epoch, identity, the last event that stands in the archive.
+# ARGV: epoch, identity, the last event that stands in the archive, and where that is.
 ARCHIVED: Final = _script("""
 local stored = redis.call('HMGET', KEYS[1], 'epoch', 'leader', 'archived')
 if stored[1] ~= ARGV[1] or stored[2] ~= ARGV[2] then return {'fenced', stored[1] or ''} end
-if tonumber(ARGV[3]) > tonumber(stored[3] or '0') then redis.call('HSET', KEYS[1], 'archived', ARGV[3]) end
+if tonumber(ARGV[3]) > tonumber(stored[3] or '0') then
+  redis.call('HSET', KEYS[1], 'archived', ARGV[3], 'archive', ARGV[4])
+end
 return {'ok'}
 """)

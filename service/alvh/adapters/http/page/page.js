@@ -138,6 +138,7 @@ function banners() {
   if (status.feed.note) found.push(["warn", "Feed", status.feed.note]);
   if (!status.is_leader) found.push(["warn", "Following", "Another node leads, or none does yet; answers are taken by the leader."]);
   if (status.not_ready.length) found.push(["warn", "Not ready", `${status.not_ready.join("; ")}.`]);
+  for (const each of status.connections) if (each.note) found.push(["warn", `Connection to ${each.name}`, `${each.note}.`]);
   if (status.pending_messages > 20) found.push(["warn", "Delivery", `${status.pending_messages} messages wait for the broker.`]);
   return found;
 }

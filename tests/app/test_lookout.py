@@ -1,0 +1,57 @@
+"""What the daemon notices about itself: what a failover makes it say again is counted once."""
+
+import json
+
+from alvh.adapters.prometheus import Bounds, Metrics, PortfolioLimits
+from alvh.app.lookout import Lookout
+from alvh.shell.ports import OutboundMessage
+
+
+def adjustment(sequence: int) -> OutboundMessage:
+    """An adjustment as it is committed."""
+    event_id = f"core-{sequence}-1700000000000000000"
+    data = {
+        "event_id": event_id, "prev_event_id": None, "book_id": "core", "sleeve_id": "core-hedge", "schema_version": 1,
+        "engine_version": "1", "config_hash": "c", "created_at": "2023-11-14T22:13:20Z", "asof_session": "2023-11-14",
+        "snapshot_id": "s", "is_async": False, "advice_status": "decision_support_not_advice", "feed": "simulated",
+        "simulated": True, "text": "", "reason_codes": ["MOVE_3"], "phase_before": "STANDBY", "phase_after": "STANDBY",
+        "held": 0, "sessions_since_rebalance": 0, "moves": [], "pricing": "model", "executable": False,
+    }  # fmt: skip
+    event = {
+        "id": event_id, "source": "alvh/main", "type": "alvh.hedge.adjustment.v1", "subject": "core",
+        "time": data["created_at"], "sequence": f"{sequence:020d}", "data": data, "epoch": 1,
+    }  # fmt: skip
+    return OutboundMessage(
+        message_id=f"{sequence}-1",
+        topic="alvh/main/portfolio/core/adjustment",
+        body=json.dumps(event).encode(),
+        retained=False,
+    )
+
+
+def counted(lookout: Lookout) -> float:
+    """Adjustments as Prometheus sees them."""
+    labels = {"portfolio": "core", "reason": "MOVE_3"}
+    return lookout.metrics.registry.get_sample_value("alvh_adjustments_total", labels) or 0.0
+
+
+def test_what_is_said_again_behind_a_failover_is_counted_and_shown_once() -> None:
+    """The log loses its tail, the leader writes it again, and the lookout is told of the same messages again."""
+    bounds = Bounds(
+        version="0", feed="simulated", portfolios={"core": PortfolioLimits()}, instruments=("SPX",), signals=("S01",)
+    )
+    lookout = Lookout(Metrics(bounds))
+    lookout.recalled([adjustment(1)])
+    lookout.said([adjustment(2), adjustment(3)])
+    lookout.said([adjustment(2), adjustment(3), adjustment(4)])
+    assert counted(lookout) == 3.0
+    assert [shown["sequence"] for shown in lookout.adjustments(None, "core", 9)] == [f"{n:020d}" for n in (1, 2, 3, 4)]
+
+
+def test_a_doubt_about_durability_is_a_metric() -> None:
+    """And gone when it is."""
+    lookout = Lookout(Metrics(Bounds(version="0", feed="tape", portfolios={}, instruments=(), signals=())))
+    for doubt, value in (("redis may lose it", 0.0), (None, 1.0)):
+        lookout.durable(doubt)
+        assert lookout.metrics.registry.get_sample_value("alvh_log_durable") == value
+        assert lookout.doubt == doubt
