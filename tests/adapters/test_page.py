@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from browser import Tab, browser, chromium
-from shown import PaperWindow, adjustment
+from shown import PaperWindow, adjustment, signal
 from sites import WIDTHS, Site, site_of
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
@@ -304,3 +304,15 @@ def test_the_address_names_the_portfolio(tab: Tab) -> None:
     with site_of(tab, ("first", "a.second-one")) as site:
         site.open(fragment="#/a.second-one")
         assert tab.run("document.querySelector('main h2').innerText") == "a.second-one"
+
+
+def test_signals_of_the_book_stand_among_those_of_the_market(site: Site) -> None:
+    """What only an adjustment knows (here S41) is shown as its newest one saw it; what both know, once."""
+    newest = site.window.views["core"]["newest"]
+    assert newest is not None
+    newest["data"]["signals"].append(signal("S41", 0.62, "crossed", unit="EDR", threshold="< 1.0"))
+    site.open()
+    ids = site.tab.run("[...document.querySelectorAll('.signals tr.signal th .code')].map(e => e.innerText)")
+    assert ids == sorted({*ids})
+    assert "S41" in ids
+    assert "Break-even proximity" in _card(site.tab, "signals")

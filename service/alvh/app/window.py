@@ -1,14 +1,17 @@
 """The daemon as the page may see it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alvh import __version__
 from alvh.adapters.http import (
+    Advance,
     Chart,
     ChartLine,
     Connection,
     FeedView,
+    HeldPhase,
     InstrumentView,
     LegView,
     MoveView,
@@ -24,6 +27,7 @@ from alvh.app.live import LiveFeed
 from alvh.app.lookout import Lookout
 from alvh.app.node import InstanceNode
 from alvh.core.announce import rfc3339, signal_part
+from alvh.core.hedge.phases import CONDITIONS, Phase, ways
 from alvh.core.sessions import et_ns
 from alvh.errors import InputError
 from alvh.settings import Settings
@@ -178,7 +182,10 @@ class DaemonWindow:
             moves=summary["moves"],
             unanswered=summary["unanswered"],
             held=state.held,
-            phase_history=[{"phase": phase, "since": since, "reason": None} for phase, since in state.phase_history],
+            phase_history=[
+                HeldPhase(phase=phase, since=since, reason=CONDITIONS[how].text.replace("`", "") if how else None)
+                for phase, since, how in state.phase_history
+            ],
             newest=newest[0] if newest else None,
             open=list(state.unanswered),
             answers={
@@ -188,6 +195,7 @@ class DaemonWindow:
                 for event_id, answers in state.answers.items()
             },
             legs=[LegView(**leg) for leg in self._node.engine.legs(rank)],  # type: ignore[typeddict-item]  # as declared
+            advances=_advances(summary, newest[0]["data"]["booleans"] if newest else {}),
         )
 
     def chart(self, portfolio: str) -> Chart | None:
@@ -246,3 +254,18 @@ class DaemonWindow:
             raise InputError(refusal.detail)
         await self._node.submit(event)
         return {"event_id": event.event_id, "decision": event.decision, "by": event.by}
+
+
+def _advances(summary: PortfolioSummary, booleans: Mapping[str, bool | None]) -> list[Advance]:
+    """Where the phase can go from here, and how its conditions stood at the newest adjustment."""
+    if summary["hedge"] == "none":
+        return []
+    return [
+        Advance(
+            to=to,
+            when=text.replace("`", ""),
+            flags={name: value for name, value in booleans.items() if re.search(rf"`{name}`", text)},
+        )
+        for to, text in ways(Phase(summary["phase"]))
+        if to is not Phase.OFF
+    ]

@@ -39,6 +39,7 @@ class Decision:
         legs: contracts wanted.
         target: further fields of HedgeTarget by name.
         signals: of the portfolio's own book, beside those of the market.
+        condition: name of the condition that moved the phase; None where it stayed.
     """
 
     reasons: tuple[str, ...]
@@ -50,6 +51,7 @@ class Decision:
     legs: tuple[TargetLeg, ...] = ()
     target: Mapping[str, Any] = field(default_factory=dict)
     signals: tuple[Signal, ...] = ()
+    condition: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -254,7 +254,7 @@ class Engine(EngineState):
             shown=self._evaluation.shown(rank, self._session),
         )
         state.prev_event_id, messages = adjustment(self._origin, state.portfolio_id, cause, decision)
-        state.entered(decision.phase_after, self._session)
+        state.entered(decision.phase_after, self._session, decision.condition)
         expect(state, state.prev_event_id, int(decision.fields.get("approvals_required", 0)))
         state.target = target_of(messages)
         return messages

@@ -21,7 +21,8 @@ class PortfolioState:
         held: closes since that phase was entered.
         fired: reason codes that fire once per crossing and re-arm at the next session, already sent in this one.
         last_rebalance: session of the newest rebalance.
-        phase_history: phases with the session each was entered in, oldest first, the newest `PHASES_KEPT`.
+        phase_history: phases with the session each was entered in and the condition that led there (empty: unknown),
+            oldest first, the newest `PHASES_KEPT`.
         unanswered: ids of adjustments that wait for an answer.
         answers: by adjustment, what was said to it.
         required: by adjustment, how many different people must agree before it may be executed.
@@ -45,10 +46,10 @@ class PortfolioState:
     target: dict[str, Any] | None = None
     hedge: dict[str, Any] = field(default_factory=dict)
 
-    def entered(self, phase: str, session: date) -> None:
-        """Note the phase a session's close has led to."""
+    def entered(self, phase: str, session: date, condition: str | None) -> None:
+        """Note the phase a session's close has led to, and by which condition."""
         if not self.phase_history or self.phase_history[-1][0] != phase:
-            self.phase_history = [*self.phase_history[1 - PHASES_KEPT :], [phase, session.isoformat()]]
+            self.phase_history = [*self.phase_history[1 - PHASES_KEPT :], [phase, session.isoformat(), condition or ""]]
 
     def state(self) -> dict[str, Any]:
         """Return the portfolio as plain data."""

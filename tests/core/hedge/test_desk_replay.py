@@ -17,6 +17,7 @@ from alvh.core.engine import Engine
 from alvh.core.events import Event, SessionClose
 from alvh.core.hedge.book import Condor
 from alvh.core.hedge.holdings import Holdings
+from alvh.core.hedge.phases import CONDITIONS
 from alvh.settings import Portfolio, Settings
 
 TAPE = Path(__file__).parents[4] / "shared" / "data" / "tapes" / "daily-2004-2012"
@@ -158,6 +159,7 @@ def test_nine_years_reconcile_to_the_cent_at_every_session() -> None:
     # Months in which a condor's expected net return lies below its hurdle pass without one (HOLD_NEW).
     assert len(known) > 50
     assert {"CLOSE", "DE_RISK", "HARVEST", "OPEN", "ROLL"} <= done.keys()
+    assert {how for _, _, how in engine.portfolios.states[0].phase_history} <= CONDITIONS.keys()
 
 
 @needs_tape

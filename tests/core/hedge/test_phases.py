@@ -19,6 +19,7 @@ from alvh.core.hedge.phases import (
     advance,
     draw,
     reason_codes,
+    ways,
 )
 from alvh.errors import InputError, JournalError
 
@@ -243,3 +244,9 @@ def test_harvest_lasts_one_close(inputs: list[PhaseInputs]) -> None:
     for step in walk(PhaseState(), inputs):
         if step.before.phase is Phase.MONETISE:
             assert step.after.phase in (Phase.COOLDOWN, Phase.OFF)
+
+
+def test_ways_on_are_those_of_the_table() -> None:
+    """What the page shows is read off the same rows the machine tries."""
+    assert [to for to, _ in ways(Phase.STAGED)] == [Phase.OFF, Phase.MONETISE, Phase.CONFIRMED, Phase.INITIAL]
+    assert dict(ways(Phase.STANDBY))[Phase.INITIAL] == "`ratio_neg` or `bigtop`"

@@ -132,6 +132,7 @@ class HedgeDesk:
             fields=fields,
             legs=proposal.legs,
             target=proposal.target,
+            condition=look.condition,
             signals=position_signals(look, look.sizing, state.sessions, self._methodology["move3"]["threshold"]),
         )
 
@@ -229,7 +230,7 @@ class HedgeDesk:
         )
         now = spread_state(situation.book)
         news: PhaseNews = step_phase(look.phase, inputs, self._phases, hedge.get("spread"), now)
-        look.phase = news.step.after
+        look.phase, look.condition = news.step.after, news.step.condition
         hedge["phase"], hedge["spread"] = look.phase.as_plain(), now
         state.phase, state.held = str(look.phase.phase), look.phase.held
         look.reasons += news.reasons

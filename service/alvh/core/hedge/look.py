@@ -30,6 +30,7 @@ class Look:
         a: addition of S10 as a person gave it; None takes the signal's.
         situation, snapshot, holdings: what it sees and what is held.
         phase: where the machine stands behind it.
+        condition: what moved it there at this close; None where it stayed.
         reasons, notes: collected so far.
         fees: per contract.
         ladder: contracts of the ladder's legs.
@@ -58,6 +59,7 @@ class Look:
     fees: Fees
     ladder: Mapping[str, float]
     was_tight: bool
+    condition: str | None = None
     tight: bool = False
     a: float | None = None
     notes: list[str] = field(default_factory=list)

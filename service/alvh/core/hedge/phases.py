@@ -261,6 +261,12 @@ TRANSITIONS: Final = (
 _TRANSIENT: Final = (Phase.MONETISE, Phase.COOLDOWN)
 
 
+def ways(phase: Phase) -> list[tuple[Phase, str]]:
+    """Return where the machine can go from a phase, in the order in which it tries, each with its condition's text."""
+    rows = [row for row in TRANSITIONS if row.source is phase or (row.source is None and row.target is not phase)]
+    return [(row.target, CONDITIONS[row.condition].text) for row in rows]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """What one close did: the states around it, and the name of the condition that moved it (None: it stayed)."""

@@ -157,9 +157,12 @@ export function adjustments(view, messages, isOpen, onToggle, onAnswer) {
 
 const VERDICTS = { confirms: ["\u25cf", "confirms"], quiet: ["\u25cb", "quiet"], missing: ["?", "missing"] };
 
-export function signals(evaluation) {
+/* Those of the market at the newest close, and those of the portfolio's own book as its newest adjustment saw them. */
+export function signals(evaluation, ofBook) {
   if (!evaluation.signals.length) return [el("p", null, "No session close has been evaluated yet.")];
-  const judged = evaluation.signals.map((signal) => ({ signal, kind: words.verdict(signal) }));
+  const ofMarket = new Set(evaluation.signals.map((signal) => signal.id));
+  const all = [...evaluation.signals, ...ofBook.filter((signal) => !ofMarket.has(signal.id))].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const judged = all.map((signal) => ({ signal, kind: words.verdict(signal) }));
   const among = (kind) => judged.filter((each) => each.kind === kind).length;
   return [
     el("p", null, `At the close of ${words.when(evaluation.session)}: `, badge(`${among("confirms")} confirm`, "bad"), " ",

@@ -259,7 +259,7 @@ function renderPortfolio() {
   put("hedge", [view.hedge, view.legs], () => book.hedge(view));
   put("adjustments", [messages, view.open, view.answers, view.newest?.id], () => book.adjustments(view, messages,
     (id, isNewest) => shown.opened.get(id) ?? isNewest, (id, isOpen) => shown.opened.set(id, isOpen), answer));
-  put("signals", [signals], () => book.signals(signals));
+  put("signals", [signals, data.signals], () => book.signals(signals, data.signals || []));
 }
 
 function answer(view, message, decision) {
