@@ -176,12 +176,23 @@ async def measure(lines: int, rate: float, seconds: float, port: int) -> int:
     return lost
 
 
+def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
+    """The event loop: the daemon's own (uvloop where it is installed), or asyncio's."""
+    if name == "uvloop":
+        import uvloop  # noqa: PLC0415 - not on every platform
+
+        factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+        return factory
+    return asyncio.new_event_loop
+
+
 def main() -> int:
-    """Read the arguments and run."""
+    """Read the arguments and run; the exit code says whether a tick was lost."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rate", type=float, default=20_000)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--lines", type=int, default=100)
+    parser.add_argument("--loop", choices=("uvloop", "asyncio"), default="uvloop", help="the daemon runs on uvloop")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
@@ -192,7 +203,8 @@ def main() -> int:
         try:
             assert gateway.stdout is not None
             port = int(gateway.stdout.readline())
-            return asyncio.run(measure(given.lines, given.rate, given.seconds, port))
+            with asyncio.Runner(loop_factory=loop_factory(given.loop)) as runner:
+                return min(runner.run(measure(given.lines, given.rate, given.seconds, port)), 1)
         finally:
             gateway.terminate()
 

@@ -198,12 +198,18 @@ def test_row_22_what_the_decoder_loses_is_counted_and_a_malformed_1100_does_no_h
     async def main(clock: VirtualClock) -> None:
         async with bench(clock) as b:
             await b.until_ready(30)
-            b.gateway.send_raw(wire.frame(4, 2, -1, 1100, "without its last field"))
-            b.gateway.send_raw(wire.frame(1, 6, 1, 4))
-            b.gateway.send_raw(wire.frame(250, 1))
-            b.gateway.send_raw(wire.frame(46, 6, 1, 45, "not a number"))
+            (client,) = b.gateway.clients
+            request = next(r for r, con in client.subscriptions.items() if con == b.prices.con_id("SPX"))
+            malformed = [
+                wire.frame(4, 2, -1, 1100, "without its last field"), wire.frame(1, 6, request, 4), wire.frame(250, 1),
+                wire.frame(46, 6, request, 45, "not a number"), wire.frame(), wire.frame("x"),
+                wire.frame(1, 6, request, 999, 5.0, 1, 0), wire.frame(21, request, 13, 0, "", 0, 0, 0, 0, 0, 0, 0),
+            ]  # fmt: skip
+            for message in malformed:
+                b.gateway.send_raw(message)
+            b.gateway.send_raw(wire.error(request, 10090, "words with malformed in them are words"))
             await asyncio.sleep(2)
-            assert b.codes[0] >= 3
+            assert b.codes[0] == len(malformed)
             assert not b.feed.waiting_for()
 
     run_virtually(IN_SESSION, main)

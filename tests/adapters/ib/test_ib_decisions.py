@@ -10,8 +10,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from alvh.adapters.ib.feed_settings import DEFAULT_BREADTH
+from alvh.core.codec import decode, encode
 from alvh.core.engine import Engine
-from alvh.core.events import Calendar, Observation, SessionClose, WatchedIndex
+from alvh.core.events import Calendar, Event, Observation, SessionClose, WatchedIndex
 from core.conditions import configuration, published, quote
 from gateway.harness import CALENDAR, IN_SESSION, SETTINGS, Bench, bench
 from gateway.scripted import NEW_YORK
@@ -31,21 +32,32 @@ class Judge:
         sessions = CALENDAR.sessions_between(CALENDAR.first, CALENDAR.horizon)
         rows = tuple((session.date, session.open_ns, session.close_ns) for session in sessions)
         at = CALENDAR.close_of(FRIDAY)
-        start = [
+        start: list[Event] = [
             configuration(feed="ib"), Calendar(ts_event=0, ts_recv=0, exchange="XNYS", sessions=rows),
             WatchedIndex(ts_event=at, ts_recv=at, instrument_id="RUT"),
             *(quote(name, at - n, level) for n in (2, 1) for name, level in (("RUT", 2200.0), ("SPX", 6000.0))),
+            SessionClose(ts_event=at, ts_recv=at, session=FRIDAY),
         ]  # fmt: skip
-        for event in start:
-            self.engine.handle(event)
-        (first,) = published(self.engine.handle(SessionClose(ts_event=at, ts_recv=at, session=FRIDAY)))
+        self._start = start
+        self._bodies: list[bytes] = []
+        (first,) = published(effect for event in start for effect in self.engine.handle(event))
         assert json.loads(first.body)["data"]["reason_codes"] == ["STATE"]
+
+    def replayed(self) -> bool:
+        """Whether the same events, written down and read again, give the same messages to another engine."""
+        other = Engine()
+        for event in self._start:
+            other.handle(event)
+        events = [decode(encode(event)) for event in self._bench.events[: self._told]]
+        return [effect.body for event in events for effect in published(other.handle(event))] == self._bodies
 
     def reasons(self) -> list[list[str]]:
         """Tell the engine what is new; return the reasons of each adjustment that came of it."""
         events, self._told = self._bench.events[self._told :], len(self._bench.events)
         effects = [effect for event in events for effect in self.engine.handle(event)]
-        return [json.loads(message.body)["data"]["reason_codes"] for message in published(effects)]
+        bodies = [message.body for message in published(effects)]
+        self._bodies += bodies
+        return [json.loads(body)["data"]["reason_codes"] for body in bodies]
 
     def price(self, name: str) -> float | None:
         """The newest good price."""
@@ -76,6 +88,7 @@ def test_row_4_after_1101_no_price_decides_before_new_live_quotes() -> None:
             b.prices.set("SPX", last=6302.0)
             await asyncio.sleep(1)
             assert judge.reasons() == [["MOVE_3"]]
+            assert judge.replayed()
 
     run_virtually(IN_SESSION, main)
 

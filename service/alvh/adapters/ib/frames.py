@@ -8,7 +8,7 @@ ends the connection.
 import asyncio
 import struct
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from ib_async.connection import Connection
 
@@ -46,8 +46,7 @@ class FramedConnection(Connection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the socket's reading side."""
-        assert isinstance(transport, asyncio.ReadTransport)
-        self._socket = transport
+        self._socket = cast("asyncio.ReadTransport", transport)  # uvloop's is one by its methods alone
         self._buffer.clear()
         self._is_garbled = False
 
