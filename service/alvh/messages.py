@@ -144,9 +144,15 @@ class HedgeAdjustment(Part):
     gain7: float | None = of("hedge gain at 7/6 of the design shock", "USD", default=None)
     gain10: float | None = of("hedge gain at VIX +10", "USD", default=None)
     gain20: float | None = of("hedge gain at VIX +20", "USD", default=None)
-    offset5: float | None = of("gain5 / l5", "ratio", default=None)
-    offset6: float | None = of("gain6 / l6", "ratio", default=None)
-    offset7: float | None = of("gain7 / l7", "ratio", default=None)
+    offset5: float | None = of(
+        "gain5 / l5, or over the small caps' loss too where they are hedged", "ratio", default=None
+    )
+    offset6: float | None = of(
+        "gain6 / l6, or over the small caps' loss too where they are hedged", "ratio", default=None
+    )
+    offset7: float | None = of(
+        "gain7 / l7, or over the small caps' loss too where they are hedged", "ratio", default=None
+    )
     offset10: float | None = of("hedge gain over condor loss at VIX +10", "ratio", default=None)
     offset20: float | None = of("hedge gain over condor loss at VIX +20", "ratio", default=None)
     d_c: float | None = of("condor delta", "USD per +1 % SPX", default=None)

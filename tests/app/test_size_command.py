@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from alvh.__main__ import main
+from alvh.messages import AdjustmentMessage
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PORTFOLIO, MARKET = EXAMPLES / "portfolio-vector-a.yaml", EXAMPLES / "market-vector-a.yaml"
@@ -217,13 +218,64 @@ def test_vector_d_tilts_until_the_floor_is_feasible(capsys: pytest.CaptureFixtur
     assert "INFEASIBLE_FLOOR" not in data["reason_codes"]
 
 
-def test_vectors_c_and_c2_in_the_same_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """C2: both losses inside one cap. C: small caps on a budget of their own, beside the hedge of vector A."""
-    both = told(capsys, changed(PORTFOLIO, tmp_path, hedge_small_caps=True))
-    assert round(both["target_gain"], 2) == 4163.67
-    assert {action["leg"]: action["qty"] for action in both["actions"]} == {"L1": 6, "L3a": 6, "L3b": 3}
-    assert round(both["offset6"], 4) == 0.1270
-    split = told(capsys, changed(PORTFOLIO, tmp_path, methodology={"cap": {"scope": "split"}}))
-    assert {action["leg"]: action["qty"] for action in split["actions"]} == {"L1": 6 + 4, "L3a": 6 + 5, "L3b": 3 + 2}
-    assert round(split["hc_accrual"], 2) == round(1586.0791 + 1142.1341, 2)
-    assert round(split["gain6"], 2) == round(1057.5556 + 764.1754, 2)
+def of_examples(capsys: pytest.CaptureFixture[str], portfolio: str, market: str) -> dict[str, Any]:
+    return told(capsys, EXAMPLES / f"portfolio-vector-{portfolio}.yaml", EXAMPLES / f"market-{market}.yaml")
+
+
+def bought(data: dict[str, Any]) -> dict[str, int]:
+    return {action["leg"]: action["qty"] for action in data["actions"] if action["side"] != "NONE"}
+
+
+def test_vector_b_of_the_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    data = of_examples(capsys, "a", "vector-b")
+    assert bought(data) == {"L1": 4, "L1b": 6, "L2": 4, "L3a": 4, "L3b": 3}
+    printed = {"target_gain": 1585.09, "gain6": 1160.28, "hc_accrual": 1597.92, "premium_at_risk": 2620.00,
+               "d_h": -170.15, "d_sleeve": -833.32, "d_book": 398.88, "shortfall": 424.82}  # fmt: skip
+    assert {name: round(data[name], 2) for name in printed} == printed
+    offsets = {"offset5": 0.6887, "offset6": 0.5963, "offset7": 0.5333, "offset10": 0.4318, "offset20": 0.3870}
+    assert {name: round(data[name], 4) for name in offsets} == offsets
+
+
+def test_vector_c2_of_the_examples_both_losses_inside_one_cap(capsys: pytest.CaptureFixture[str]) -> None:
+    data = of_examples(capsys, "c2", "vector-a")
+    assert round(data["target_gain"], 2) == 4163.67
+    assert bought(data) == {"L1": 6, "L3a": 6, "L3b": 3}
+    assert round(data["offset6"], 4) == 0.1270
+    assert "50 % of the condors' and small caps' loss of $8,327" in data["text"]
+
+
+def test_vector_c_of_the_examples_beside_the_hedge_of_vector_a(capsys: pytest.CaptureFixture[str]) -> None:
+    data = of_examples(capsys, "c", "vector-a")
+    assert bought(data) == {"L1": 6 + 4, "L3a": 6 + 5, "L3b": 3 + 2}
+    assert round(data["hc_accrual"], 2) == round(1586.0791 + 1142.1341, 2)
+    assert round(data["gain6"], 2) == round(1057.5556 + 764.1754, 2)
+    assert "$2,728 of $2,783" in data["text"], "the cap of 1,616.00 and the budget of 1,166.67"
+
+
+def test_vector_d_and_a_held_hedge_of_the_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    data = of_examples(capsys, "d", "vector-a")
+    assert round(data["feasibility_r"], 4) == 1.0037
+    assert data["tilt"] == {"L2": 0.5, "L1b": 0.05, "ladder": pytest.approx(0.45)}
+    assert bought(of_examples(capsys, "a-held", "vector-a")) == {}
+
+
+@pytest.mark.parametrize("portfolio", ["a", "a-held", "c", "c2", "d"])
+@pytest.mark.parametrize("market", ["vector-a", "vector-b", "inverted"])
+def test_every_pair_of_examples_is_a_message_of_a_page(
+    capsys: pytest.CaptureFixture[str], portfolio: str, market: str
+) -> None:
+    files = [str(EXAMPLES / name) for name in (f"portfolio-vector-{portfolio}.yaml", f"market-{market}.yaml")]
+    assert main(["size", "--portfolio", files[0], "--market", files[1]]) == 0
+    event = AdjustmentMessage.model_validate_json(capsys.readouterr().out)
+    data = event.data
+    lines = data.text.splitlines()
+    assert len(lines) <= 15
+    assert not any(word in data.text for word in ("nan", "inf ", "$-", "None"))
+    for package, line in zip(data.packages, [line for line in lines if line.startswith(("Buy", "Sell"))], strict=True):
+        assert package.net_limit is not None
+        assert line.endswith((f"at {abs(package.net_limit):.2f}", f"at {package.net_limit:.2f}"))
+    assert data.hc_accrual is not None
+    assert data.hc_accrual >= 0.0
+    assert all(action.qty >= 0 for action in data.actions)
+    assert data.smallcap is not None
+    assert (data.smallcap.beta_star, data.smallcap.beta_stress) == (1.2321955, 1.62)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from alvh.core.hedge.book import Condor
+from alvh.core.hedge.book import Condor, SmallCaps
 from alvh.core.hedge.delta import book_greeks
 from alvh.core.hedge.holdings import Holdings
 from alvh.core.hedge.snapshot import Snapshot
@@ -43,12 +43,16 @@ def _strikes(condor: Condor) -> dict[str, float]:
     return {**puts, **calls}
 
 
-def small_cap_part(rows: Sequence[tuple[str, float, float]], situation: Situation) -> SmallCapPart:
+def small_cap_part(
+    rows: Sequence[tuple[str, float, float]], situation: Situation, used: SmallCaps | None
+) -> SmallCapPart:
     """Return the small caps held: of several symbols the sum in dollars under the first one's name.
 
     Args:
         rows: (symbol, shares, price), at least one.
         situation: for the betas.
+        used: what the sizing took for them: of a sizing by itself what its market file says, of a young history the
+            prior.
     """
     symbol, shares, price = rows[0]
     parts = {signal.id: dict(signal.parts) for signal in situation.book.signals}.get("S11", {})
@@ -61,7 +65,7 @@ def small_cap_part(rows: Sequence[tuple[str, float, float]], situation: Situatio
         beta30=parts.get("b30"),
         beta90=parts.get("b90"),
         se=parts.get("se90"),
-        beta_star=exposure.beta_star,
+        beta_star=exposure.beta_star if used is None else used.beta_star,
         dc60=exposure.capture,
-        beta_stress=exposure.beta_stress,
+        beta_stress=exposure.beta_stress if used is None else used.beta_stress,
     )

@@ -158,6 +158,10 @@ def market_fields(look: Look) -> dict[str, Any]:
     parts = {signal.id: dict(signal.parts) for signal in book.signals}
     values = {signal.id: signal.value for signal in book.signals}
     shape = parts.get("S14", {})
+    realised, premium = parts.get("S18", {}).get("rv20"), values.get("S18")
+    told = look.question.inputs.rv20 if look.question is not None else None
+    if realised is None and told is not None:  # a sizing by itself has no history, but may be told
+        realised, premium = 100.0 * told, snapshot.market.vix - 100.0 * told
     return {
         "vx_curve": [
             CurveNode(symbol=cfe_symbol("VX", node.expiry), expiry=node.expiry.isoformat(),
@@ -168,8 +172,8 @@ def market_fields(look: Look) -> dict[str, Any]:
         "basis": shape.get("basis"),
         "daily_roll": shape.get("roll"),
         "ivts": values.get("S16"),
-        "rv20": parts.get("S18", {}).get("rv20"),
-        "vrp": values.get("S18"),
+        "rv20": realised,
+        "vrp": premium,
         "skew25": values.get("S17"),
         "rates": dict(look.situation.rates),
     }  # fmt: skip
@@ -179,7 +183,7 @@ def _book_fields(look: Look) -> dict[str, Any]:
     rows = look.small_cap_rows
     fields: dict[str, Any] = {"condors": book_condors(look.holdings, look.snapshot)}
     if rows:
-        fields["smallcap"] = small_cap_part(rows, look.situation)
+        fields["smallcap"] = small_cap_part(rows, look.situation, look.small_caps)
     return fields
 
 

@@ -27,10 +27,8 @@ def lines_of(
         condors: what the condors should do, trades first.
     """
     lines = [
-        f"Worst case: hedge -${sizing.worst_case_hedge:,.0f}, whole book -${sizing.book_max_loss:,.0f}.",
-        f"Wanted: {100 * target.phi:.0f} % of the condors' loss of ${sizing.loss_design:,.0f} at VIX "
-        f"{sizing.shock.design:+.1f}; done {_percent(sizing.offset_design)}, cost ${sizing.cost:,.0f} of "
-        f"${sizing.cap:,.0f}.",
+        f"Worst case: hedge {_usd(-sizing.worst_case_hedge)}, whole book {_usd(-sizing.book_max_loss)}.",
+        _wanted(sizing, target),
     ]
     for change in changes:
         sells = (change.units > 0) == (change.lot.leg == "FIN")
@@ -47,6 +45,30 @@ def lines_of(
     if look.snapshot.pricing == "model":
         lines.append("Model prices: not executable.")
     return tuple(lines)
+
+
+def _wanted(sizing: Sizing, target: PhaseTarget) -> str:
+    """Say whose loss is offset, how much of it was wanted and is done, and what that costs of what it may."""
+    at = f"at VIX {sizing.shock.design:+.1f}"
+    if sizing.protected_loss_design <= 0.0:
+        return f"Wanted: nothing, as there is no loss to offset {at}."
+    small, own = sizing.small_cap_loss_design, sizing.small_caps
+    whose = f"the condors' loss of {_usd(sizing.loss_design)}"
+    if own is not None:
+        whose += f" and of the small caps' {_usd(small)}, each on its own budget,"
+    elif sizing.protected_loss_design != sizing.loss_design:
+        whose = f"the condors' and small caps' loss of {_usd(sizing.protected_loss_design)}"
+    budget = sizing.cap + (own.budget if own is not None else 0.0)
+    return (
+        f"Wanted: {100 * target.phi:.0f} % of {whose} {at}; done {_percent(sizing.offset_design)}, "
+        f"cost {_usd(sizing.cost)} of {_usd(budget)}."
+    )
+
+
+def _usd(amount: float) -> str:
+    """Return whole dollars, without a sign where none is left."""
+    whole = round(amount)
+    return f"{'-' if whole < 0 else ''}${abs(whole):,}"
 
 
 def _condor_line(each: CondorMove | CondorAction) -> str:
