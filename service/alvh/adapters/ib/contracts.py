@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from ib_async import Contract, ContractDetails
@@ -17,6 +17,7 @@ _SEC_TYPES: Final = {
     Kind.OPTION: "OPT",
 }  # fmt: skip
 _NO_DEFINITION: Final = 200
+_SATURDAY: Final = 5
 # VX back months and wings of options may not trade or move for minutes.
 _FUTURE_STALE_S: Final = 120.0
 _OPTION_STALE_S: Final = 300.0
@@ -125,10 +126,17 @@ class ContractBook:
         try:
             return await link.ask(lambda: link.ib.reqContractDetailsAsync(asked), timeout_s)
         except RefusedError as refused:
-            if refused.code != _NO_DEFINITION or asked.secType == "OPT":
+            if refused.code != _NO_DEFINITION:
                 raise
-        anywhere = Contract(secType=asked.secType, symbol=asked.symbol, currency=asked.currency)
-        return await link.ask(lambda: link.ib.reqContractDetailsAsync(anywhere), timeout_s)
+        elsewhere = Contract(secType=asked.secType, symbol=asked.symbol, currency=asked.currency)
+        if asked.secType == "OPT":
+            # What settles in the morning is listed under its last trade date, the business day before.
+            elsewhere = Contract(
+                secType="OPT", symbol=asked.symbol, exchange=asked.exchange, currency=asked.currency,
+                lastTradeDateOrContractMonth=_day_before(asked), strike=asked.strike, right=asked.right,
+                tradingClass=asked.tradingClass,
+            )  # fmt: skip
+        return await link.ask(lambda: link.ib.reqContractDetailsAsync(elsewhere), timeout_s)
 
     async def resolve_futures(self, link: Link, calendar: SessionCalendar, today: date) -> None:
         """Look up the VX and VXM curves as of `today`: on its settlement day a contract is no longer on the curve."""
@@ -171,6 +179,17 @@ class ContractBook:
         else:
             self.troubles[name] = "no contracts: the broker lists none"
         return listed
+
+
+def _day_before(contract: Contract) -> str:
+    """Return the weekday before a contract's date (a holiday between is asked for in vain, and said)."""
+    expiry = expiry_of(contract)
+    if expiry is None:
+        return ""
+    day = expiry - timedelta(days=1)
+    while day.weekday() >= _SATURDAY:
+        day -= timedelta(days=1)
+    return day.strftime("%Y%m%d")
 
 
 def best_match(found: Iterable[ContractDetails], asked: Contract) -> Contract | None:

@@ -150,11 +150,15 @@ class Intake:
             case Kind.BREADTH:
                 if session is not None:
                     self._breadth.note(line, now)
-            case Kind.FUND if session is None:
-                pass  # funds trade on behind the close, which must stay their last price of the session
+            case Kind.FUND if session is None and not self._is_close_taken(now):
+                pass  # funds trade on behind the close; until that is evaluated it must stay their last price
             case _:
                 for quote in quotes:
                     self._tell_quote(quote)
+
+    def _is_close_taken(self, now: int) -> bool:
+        closed, known = self._calendar().last_close_until(now), self.progress.known()
+        return closed is None or (known is not None and known >= closed.date)
 
     def _tell_quote(self, quote: Quote) -> None:
         if quote.is_live:
