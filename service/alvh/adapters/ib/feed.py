@@ -161,8 +161,8 @@ class IbFeed:
         for name in names:
             line = lines.named(name)
             trouble = line.trouble if line is not None else self._intake.contracts.troubles.get(name)
-            if trouble is None and name in self._warm_up.left_out:
-                trouble = "its history could not be had"
+            if trouble is None:
+                trouble = self._warm_up.left_out.get(name)
             last = lines.last_live_ns.get(name)
             rows.append(InstrumentStatus(instrument_id=name, last_live_ns=last, trouble=trouble))
         return FeedStatus(

@@ -28,6 +28,8 @@ _DAYS_OF_A_YEAR: Final = 365
 # A refusal (162) that speaks of these may be over when it is asked again; any other means: there is none.
 _PASSING: Final = ("pacing", "cancel", "connect", "timeout", "timed out")
 _HISTORY_REFUSED: Final = 162
+# A history that ends this near to now is still one to begin with: over a holiday the broker may lag, or know one more.
+_RECENT_SESSIONS: Final = 4
 # The choice of the small-cap index is made once: so often RUT's history must be denied in a row.
 _DENIALS: Final = 3
 
@@ -79,7 +81,7 @@ class WarmUp:
 
     Attributes:
         waiting: what is waited for, by name, and why.
-        left_out: whose history could not be had; theirs are signals that begin with nothing.
+        left_out: whose history could not be had, or ends too early, and what there is to say; by name.
     """
 
     def __init__(self, settings: IbFeedSettings, clock: Clock, observer: Observer) -> None:
@@ -96,7 +98,7 @@ class WarmUp:
         self._is_decided = asyncio.Event()
         self._denials = 0
         self.waiting: dict[str, str] = {}
-        self.left_out: set[str] = set()
+        self.left_out: dict[str, str] = {}
 
     async def fetch(
         self, link: Link, contracts: ContractBook, gap: Gap, calendar: SessionCalendar, watched: str | None
@@ -139,15 +141,15 @@ class WarmUp:
             raise OutageError("the connection ended while history was fetched") from outages
         closes, self._closes = self._closes, {}
         self.waiting = {}
-        events = tuple(_events(closes, gap, calendar, self._clock.now()))
-        last = calendar.session(gap.last)
-        for name in sorted(closes.keys() & {*self._settings.essential, self._small_cap}):
-            if last is not None and gap.last not in closes[name]:
-                self._leave_out(name)
-        return events
+        needed = {*self._settings.essential, self._small_cap}
+        for name in sorted(closes.keys() & needed):
+            if gap.last not in closes[name]:
+                self._leave_out(name, f"its history ends with {max(closes[name])}")
+        begins = _begins([closes.get(name, {}) for name in needed], gap, calendar)
+        return tuple(_events(closes, gap, begins, calendar, self._clock.now()))
 
-    def _leave_out(self, name: str) -> None:
-        self.left_out.add(name)
+    def _leave_out(self, name: str, what: str = "its history could not be had") -> None:
+        self.left_out[name] = what
         self._observer.on_rejected(name, "no_history")
 
     def _is_essential(self, name: str) -> bool:
@@ -244,7 +246,17 @@ def _session_date(at: object) -> date | None:
     return at if isinstance(at, date) else None
 
 
-def _events(closes: dict[str, Closes], gap: Gap, calendar: SessionCalendar, now: int) -> Iterable[Event]:
+def _begins(needed: Iterable[Closes], gap: Gap, calendar: SessionCalendar) -> date:
+    """Return the session with which a new instance begins: the newest that has all prices, if it is a recent one.
+
+    Behind an older one prices may lie anywhere: then the instance begins with the next close that it sees itself.
+    """
+    recent = calendar.sessions_between(gap.last - timedelta(days=2 * _RECENT_SESSIONS), gap.last)[-_RECENT_SESSIONS:]
+    whole = [session.date for session in recent if all(session.date in closes for closes in needed)]
+    return whole[-1] if whole else gap.last
+
+
+def _events(closes: dict[str, Closes], gap: Gap, begins: date, calendar: SessionCalendar, now: int) -> Iterable[Event]:
     """Yield bars by (session, name), the curve behind the bars of each session, and its close.
 
     From the first session with a bar on every session of the exchange has its close, whether it has bars or not.
@@ -267,4 +279,4 @@ def _events(closes: dict[str, Closes], gap: Gap, calendar: SessionCalendar, now:
         )
         if nodes:
             yield FuturesCurve(ts_event=session.close_ns, ts_recv=now, symbol="VX", nodes=tuple(nodes))
-        yield SessionClose(ts_event=session.close_ns, ts_recv=now, session=day, is_history=day < gap.last)
+        yield SessionClose(ts_event=session.close_ns, ts_recv=now, session=day, is_history=day < begins)
