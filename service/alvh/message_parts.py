@@ -240,6 +240,32 @@ class LiquidityCheck(Part):
     reason: str = of("why")
 
 
+class ComparisonSide(Part):
+    """One of the two instruments of the comparison at equal cost (methodology 6.1)."""
+
+    cost_share: float = of("cost of the position, of the small caps' value", "ratio")
+    carry: dict[str, float] = of("with nothing changed, by calendar day", "USD")
+    convexity_10_5: float | None = of("gain at VIX +10 over that at +5, linked; null without a gain", "ratio")
+    convexity_20_10: float | None = of("gain at VIX +20 over that at +10, linked", "ratio")
+    dispersion_vix: float = of("standard deviation of the gain over VIX at one spot, in 14 days, mean", "USD")
+    dispersion_spot: float = of("standard deviation of the gain over spots at one VIX, in 14 days, mean", "USD")
+    half_spread: float = of("half of the position's spread, paid at each trade", "USD")
+    relative_width: float = of("spread over mid", "ratio")
+    g1: float = of("at the end of a grind: SPX -0.3 % and VIX +0.1 a day, 15 sessions", "USD")
+    c1: float = of("at the end of a chop: SPX +1 % and -1 % in turn, VIX flat, 15 sessions", "USD")
+    stress: dict[str, float] = of("in each case of the stress library (S48)", "USD", default={})
+
+
+class ScenarioGrid(Part):
+    """Both instruments at equal cost over IWM's spot, the VIX and time; cells in that order, spot outermost."""
+
+    r_iwm: list[float] = of("returns of IWM", "ratio")
+    d_vix: list[float] = of("changes of the VIX", "points")
+    days: list[float] = of("calendar days ahead", "days")
+    puts: list[float] = of("P&L of the puts, cell by cell", "USD")
+    hedge: list[float] = of("P&L of the hedge, cell by cell", "USD")
+
+
 class IwmPuts(Part):
     """What straight IWM puts would have done (methodology 6): model prices, small caps falling by their stress beta."""
 
@@ -262,6 +288,16 @@ class IwmPuts(Part):
     puts_win: int | None = of("of them those in which the puts are ahead", "count", default=None)
     ratio_beta_stress: float | None = of("e over hedge_e under the stress beta", "ratio", default=None)
     ratio_beta_star: float | None = of("the same under beta*", "ratio", default=None)
+    verdict_text_beta_star: str | None = of("the verdict under beta*", default=None)
+    european: float | None = of("value of one put, European", "USD per share", default=None)
+    american: float | None = of("the same with early exercise, by a binomial tree", "USD per share", default=None)
+    break_even: float | None = of("IWM at expiry at which a put breaks even", "USD", default=None)
+    puts: ComparisonSide | None = of("the puts", default=None)
+    hedge: ComparisonSide | None = of("the hedge's ladder", default=None)
+    sensitivities: dict[str, float] = of(
+        "the ladder's offset at equal cost under other (beta_v30, vvix_beta)", "ratio", default={}
+    )
+    grid: ScenarioGrid | None = of("the scenario grid", default=None)
 
 
 class Protocol(Part):

@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from alvh.core.hedge import stress
 from alvh.errors import InputError
 from alvh.settings_book import CondorProgram, Condors, Fees, HeldLegs, Rates, SmallCap
 from alvh.settings_faults import explain, explain_yaml
@@ -110,6 +111,7 @@ class Settings(BaseSettings):
     calendar: CalendarSettings = CalendarSettings()
     rates: Rates = Rates()
     fees: Fees = Fees()
+    stress: Path | None = Field(default=None, description="CSV of stress cases (S48); default: those of the package")
     history_days: int = Field(
         default=30,
         ge=1,
@@ -239,7 +241,22 @@ def decision_document(settings: Settings, *, feed_kind: str | None = None) -> di
         "rates": settings.rates.model_dump(mode="json"),
         "fees": settings.fees.model_dump(mode="json"),
         "portfolios": portfolios,
+        "stress": _stress_rows(settings.stress),
     }
+
+
+def _stress_rows(path: Path | None) -> list[dict[str, Any]]:
+    """Return the stress library as plain rows.
+
+    Raises:
+        InputError: it cannot be read, or says something unexpected.
+    """
+    file = path or Path(stress.__file__).with_name("stress.csv")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: cannot be read: {error}") from error
+    return [case.as_plain() for case in stress.read_library(text, str(file))]
 
 
 def document_hash(document: dict[str, Any]) -> str:

@@ -146,7 +146,9 @@ def test_nine_years_reconcile_to_the_cent_at_every_session() -> None:
         for ledgers, told in (
             ((holdings.sleeve, holdings.financing), plain.held), ((holdings.condor_ledger,), condors.held),
         ):  # fmt: skip
-            counted = {symbol: sum(ledger.quantity(symbol) for ledger in ledgers) for symbol in expiries}
+            counted: Counter[str] = Counter()
+            for lot in (lot for ledger in ledgers for lot in ledger.lots):
+                counted[lot.contract.symbol] += lot.quantity
             assert {symbol: count for symbol, count in counted.items() if count} == told, event.session
         lots = (*holdings.sleeve.lots, *holdings.condor_ledger.lots, *holdings.financing.lots)
         marks = {lot.contract.symbol: 1.0 for lot in lots}

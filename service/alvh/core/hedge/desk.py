@@ -27,6 +27,7 @@ from alvh.core.hedge.sizing_desk import Change, Fees, Question, ask, changes_of,
 from alvh.core.hedge.sizing_inputs import SizingParameters
 from alvh.core.hedge.snapshot import Snapshot
 from alvh.core.hedge.steward import growth_allowed, note_close, without_growth
+from alvh.core.hedge.stress import StressCase
 from alvh.core.hedge.theta import theta_windows
 from alvh.core.portfolio import PortfolioState
 from alvh.core.situation import Situation
@@ -55,6 +56,8 @@ class HedgeDesk:
         self._targets = TargetParameters.from_methodology(self._methodology)
         self._sizes = SizingParameters.from_portfolio(portfolio)
         self._fees = Fees.of(document["fees"])
+        # Configurations in logs of version 0.1 have none.
+        self._stress = tuple(StressCase.from_plain(case) for case in document.get("stress", ()))
         program = portfolio["condor_program"]
         self._program = None if program is None else CondorProgram.from_plain(program)
 
@@ -84,6 +87,7 @@ class HedgeDesk:
             was_tight=bool(hedge.get("tight", False)),
             notes=list(situation.notes),
             amended=hedge.get("amended", {}),
+            stress=self._stress,
         )
         prior = self._methodology["beta"]["prior_mean"]
         look.small_caps, look.small_cap_rows = small_caps_of(self._portfolio, situation, prior)
@@ -148,6 +152,7 @@ class HedgeDesk:
             ladder=dict(self._targets.ladder),
             was_tight=False,
             a=given.a,
+            stress=self._stress,
         )
         look.notes += bookkeeping.adopt_legs(look.holdings, self._portfolio["legs"], look.snapshot)
         look.notes += bookkeeping.adopt(look.holdings, self._portfolio, look.snapshot)
@@ -207,7 +212,7 @@ class HedgeDesk:
         look.notes += [f"condor_{note}" for note in chosen.notes]
 
     def _hold_new(self, look: Look, *, second_engine: bool) -> str | None:
-        return holds_new(look.snapshot.market.vix, self._portfolio["hold_new_above"], second_engine=second_engine)
+        return holds_new(look.snapshot.market.vix, self._portfolio.get("hold_new_above"), second_engine=second_engine)
 
     def _second_engine(self, look: Look, trial: Holdings) -> bool:
         """Whether a new condor's expected return, its hedge paid, would stay below the hurdle (S30)."""
@@ -253,7 +258,7 @@ class HedgeDesk:
 
     def _glance(self, look: Look, state: PortfolioState) -> None:
         """See what is held; and where a message is due or the soft timer has run, ask what should be."""
-        look.leaving = financing.leaving(look.holdings, look.snapshot, look.phase)
+        look.leaving = financing.leaving(look)
         if not look.snapshot.nodes:
             return
         now = lot_rules.circumstances(look.situation, look.phase.phase)

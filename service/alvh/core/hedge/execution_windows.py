@@ -1,13 +1,12 @@
 """When what is proposed may be worked: the clock's rules of S39 and S20, in exchange time."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Final
 
 from alvh.core.hedge.look import Look
-from alvh.core.hedge.symbols import is_vix_monthly
-from alvh.core.sessions import et_ns, et_time
+from alvh.core.sessions import SessionCalendar, et_ns, et_time, vix_settlement
 from alvh.core.signals.macro import EVENTS
-from alvh.core.situation import Situation
 
 _EDGE: Final = timedelta(minutes=10)
 _BEFORE_RELEASE: Final = timedelta(minutes=5)
@@ -29,10 +28,10 @@ def time_window(look: Look, leg: str) -> str:
     if session is None or situation.is_close:
         session = situation.calendar.next_close_after(situation.ts_event)
     begin, end = session.open_ns + _ns(_EDGE), session.close_ns - _ns(_EDGE)
-    if _settles(session.date):
+    if settles_vix(session.date, situation.calendar):
         begin = max(begin, session.open_ns + _ns(_VRO_AFTER))
     begin = max(begin, situation.ts_event)
-    releases = _releases(situation, session.date)
+    releases = releases_on(situation.releases, session.date)
     if leg in ("FIN", "L1") and releases:
         begin = max(begin, releases[-1])
     parts = []
@@ -47,13 +46,14 @@ def time_window(look: Look, leg: str) -> str:
     return f"{hours} ET" if hours else "none"
 
 
-def _settles(day: date) -> bool:
+def settles_vix(day: date, calendar: SessionCalendar) -> bool:
     """Whether VIX contracts settle that morning: a Wednesday, or the monthly settlement a holiday has moved."""
-    return day.weekday() == _WEDNESDAY or is_vix_monthly(day)
+    return day.weekday() == _WEDNESDAY or day == vix_settlement(calendar, day.year, day.month)
 
 
-def _releases(situation: Situation, day: date) -> list[int]:
-    return sorted({et_ns(at, time) for at, name, time in situation.releases if at == day and name in EVENTS})
+def releases_on(releases: Sequence[tuple[date, str, str]], day: date) -> list[int]:
+    """Return the times of the releases of S20 on a day, ns UTC, rising."""
+    return sorted({et_ns(at, time) for at, name, time in releases if at == day and name in EVENTS})
 
 
 def _ns(span: timedelta) -> int:

@@ -11,6 +11,7 @@ from alvh.core.hedge.fin import Check, FinancingChoice, FinancingSituation, choo
 from alvh.core.hedge.harvest import Circumstances, HeldLeg, due
 from alvh.core.hedge.holdings import HeldCondor, Holdings, Lot, LotPart
 from alvh.core.hedge.liquidity import Kind, Touch, gate_spread
+from alvh.core.hedge.look import Look
 from alvh.core.hedge.phases import Phase, PhaseState
 from alvh.core.hedge.scenario import financing_delta, financing_losses
 from alvh.core.hedge.sizing_desk import Change
@@ -58,12 +59,13 @@ def cost_to_date(holdings: Holdings, marks: Marks, fin_max: float) -> float:
     return gross - min(earned, fin_max * gross) if earned >= 0.0 else gross - earned
 
 
-def leaving(holdings: Holdings, snapshot: Snapshot, phase: PhaseState) -> dict[str, str]:
+def leaving(look: Look) -> dict[str, str]:
     """Return the spreads that are to be bought back: their symbols joined by spaces, and the rule that says so."""
+    snapshot = look.snapshot
     if not snapshot.is_fresh_for_condors:
         return {}
     found = {}
-    for lot in holdings.overlays:
+    for lot in look.holdings.overlays:
         long, short = quotes_of(lot, snapshot)
         credit = -lot.entry_price
         rule = due(
@@ -71,10 +73,14 @@ def leaving(holdings: Holdings, snapshot: Snapshot, phase: PhaseState) -> dict[s
                 leg="FIN", dte=(lot.parts[0].expiry - snapshot.session).days, delta=short.delta,
                 multiple=(short.mid - long.mid) / credit if credit > 0.0 else 1.0,
             ),
-            Circumstances(confirmed=_still_allowed(lot, phase)),
+            Circumstances(confirmed=_still_allowed(lot, look.phase)),
         )  # fmt: skip
-        if rule is not None and _passes(lot, snapshot):
+        if rule is None:
+            continue
+        if _passes(lot, snapshot):
             found[" ".join(lot.symbols)] = f"{rule.action}: {rule.rule}"
+        else:
+            look.notes.append(f"FIN_not_bought_back: {rule.rule}, but its quotes fail the gate")
     return found
 
 

@@ -13,6 +13,7 @@ from alvh.core.hedge.phases import PhaseState
 from alvh.core.hedge.sizing import Glance, Worked
 from alvh.core.hedge.sizing_desk import Fees, Question
 from alvh.core.hedge.snapshot import Snapshot
+from alvh.core.hedge.stress import StressCase
 from alvh.core.hedge.surface import Smile
 from alvh.core.signals.position import ThetaWindow
 from alvh.core.situation import Situation
@@ -49,6 +50,7 @@ class Look:
         may_increase: whether the hedge may grow (1.1, the steward's rule).
         offer: the financing spread of the decision and how it stands against its rules; None where none was looked at.
         plan: what the condors should do.
+        stress: cases of the stress library (S48).
     """
 
     situation: Situation
@@ -80,6 +82,7 @@ class Look:
     may_increase: bool = True
     offer: "Offer | None" = None
     plan: "CondorPlan | None" = None
+    stress: tuple[StressCase, ...] = ()
 
     @property
     def keeps_hedge(self) -> bool:

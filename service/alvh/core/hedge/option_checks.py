@@ -8,6 +8,7 @@ import numpy as np
 
 from alvh.core.hedge.book import Condor, SmallCaps
 from alvh.core.hedge.chain import Chain
+from alvh.core.hedge.execution_windows import releases_on, settles_vix
 from alvh.core.hedge.outcome import Sizing
 from alvh.core.hedge.parity import ForwardBound, ParityEdge, TwoSided, forward_bound, parity_edge, parity_fees
 from alvh.core.hedge.scenario import HedgeMarket, ScenarioParameters, condor_losses, small_cap_return
@@ -21,10 +22,13 @@ from alvh.core.signals.timing import closed_window
 _MONTH: Final = 30.0  # days of variance a VIX future stands for
 
 
-def timing_signal(calendar: SessionCalendar, ts: int) -> Signal:
+def timing_signal(calendar: SessionCalendar, ts: int, releases: Sequence[tuple[date, str, str]] = ()) -> Signal:
     """Return S39: 1 where the clock allows a trade, 0 where it does not, and the reason as its state."""
     session = calendar.session_of(ts)
-    reason = "closed" if session is None else closed_window(ts, session.open_ns, session.close_ns)
+    reason = "closed" if session is None else closed_window(
+        ts, session.open_ns, session.close_ns, releases=releases_on(releases, session.date),
+        is_vix_settlement=settles_vix(session.date, calendar),
+    )  # fmt: skip
     return position_signal("S39", 0.0 if reason else 1.0, asof=ts, state=reason or "open")
 
 

@@ -1,9 +1,10 @@
 """The signals that speak of the book itself, as a message lists them: those of `position.TERMS`, told or missing."""
 
 from alvh.core.hedge.look import Look
-from alvh.core.hedge.option_checks import bound_signal, parity_signal, timing_signal
+from alvh.core.hedge.option_checks import bound_signal, parity_signal, stress_signal, timing_signal
 from alvh.core.hedge.outcome import Sizing
 from alvh.core.hedge.phase_desk import move_per_cent
+from alvh.core.hedge.scenario import ScenarioParameters
 from alvh.core.hedge.sizing_desk import refusal_of
 from alvh.core.signals.model import Signal
 from alvh.core.signals.position import TERMS, position_signal, vega_of_first_three
@@ -43,6 +44,9 @@ def position_signals(look: Look, sizing: Sizing | None, sessions: int, threshold
     is_crossed = any(line.crossed for line in look.lines.values())
     found.append(position_signal("S41", nearest, asof=at, state="crossed" if is_crossed else "clear"))
     found += _market_checks(look, at)
+    condors = [held.at(look.snapshot.session) for held in look.holdings.condors]
+    parameters = ScenarioParameters() if look.question is None else look.question.inputs.parameters.scenario
+    found.append(stress_signal(look.stress, look.snapshot.market, condors, look.small_caps, sizing, parameters, at))
     told = {signal.id for signal in found}
     found += [position_signal(name, None, asof=None, state="missing") for name in TERMS if name not in told]
     return tuple(sorted(found, key=lambda each: each.id))
@@ -58,7 +62,7 @@ def _market_checks(look: Look, at: int) -> list[Signal]:
     return [
         parity_signal(quoted, futures, at, look.fees.option),
         bound_signal(snapshot.spx_chain, snapshot.market, at),
-        timing_signal(look.situation.calendar, at),
+        timing_signal(look.situation.calendar, at, look.situation.releases),
     ]
 
 

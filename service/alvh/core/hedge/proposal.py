@@ -112,6 +112,7 @@ def proposed(
     packages = [package_of(change, look, number) for number, change in enumerate(changes, start=1)]
     packages += [move_package(move, look, number) for number, move in enumerate(plan.moves, start=len(packages) + 1)]
     final = in_order(said)
+    puts = iwm_puts(look, sizing, small)
     fields |= sizing_fields(sizing, target)
     fields |= {
         "actions": flat,
@@ -133,7 +134,8 @@ def proposed(
         "protocols": _protocols(sizing, changes, look),
         "liquidity": _liquidity(choices),
         "fallbacks_used": [f"{leg}: {choice.fallback}" for leg, choice in choices.items() if choice.fallback],
-        "iwm_puts": iwm_puts(look, sizing, small),
+        "iwm_puts": puts,
+        "scenario_grid_ref": None if puts is None else "iwm_puts.grid",
         "breakevens": _break_evens(look, sizing, methodology["timer"]["soft"]),
         "condors": _net_of_hedge(fields["condors"], sizing.cost),
     }

@@ -5,16 +5,24 @@ from datetime import timedelta
 from math import isfinite
 
 from alvh.core.hedge.book import SmallCaps
-from alvh.core.hedge.comparison import Comparison, ComparisonInputs, compare, ladder_bundle
-from alvh.core.hedge.iwm_put import PutPricer, model_put
+from alvh.core.hedge.comparison import (
+    GRID_DAYS,
+    GRID_RETURNS,
+    GRID_SHOCKS,
+    Comparison,
+    ComparisonInputs,
+    Side,
+    compare_both_betas,
+    ladder_bundle,
+)
+from alvh.core.hedge.iwm_put import model_put
 from alvh.core.hedge.look import Look
 from alvh.core.hedge.outcome import Sizing
-from alvh.core.hedge.scenario import linked_spx_return, small_cap_return
-from alvh.message_parts import IwmPuts
+from alvh.message_parts import ComparisonSide, IwmPuts, ScenarioGrid
 
 
 def iwm_puts(look: Look, sizing: Sizing, small: SmallCaps | None) -> IwmPuts | None:
-    """Return the comparison under the stress beta; None without small caps, IWM, RVX, or a ladder to compare with."""
+    """Return the comparison under both betas; None without small caps, IWM, RVX, or a ladder to compare with."""
     market = look.snapshot.market
     if small is None or market.iwm is None or market.iwm_smile is None or look.question is None:
         return None
@@ -24,9 +32,9 @@ def iwm_puts(look: Look, sizing: Sizing, small: SmallCaps | None) -> IwmPuts | N
     put = replace(model_put(market), fee_usd=look.fees.option)
     inputs = ComparisonInputs(
         market=market, small_caps=small, put=put, units=units, weights=weights, horizon=sizing.horizon,
-        design=sizing.shock.design, parameters=look.question.inputs.parameters.scenario,
+        design=sizing.shock.design, parameters=look.question.inputs.parameters.scenario, stress=look.stress,
     )  # fmt: skip
-    found = compare(inputs)
+    found, star = compare_both_betas(inputs)
     expiry = look.snapshot.session + timedelta(days=put.days)
     return IwmPuts(
         strike=put.strike,
@@ -47,20 +55,43 @@ def iwm_puts(look: Look, sizing: Sizing, small: SmallCaps | None) -> IwmPuts | N
         cells=len(found.grid),
         puts_win=found.puts_win,
         ratio_beta_stress=found.ratio,
-        ratio_beta_star=_star_ratio(inputs, found),
+        ratio_beta_star=star.ratio,
+        verdict_text_beta_star=star.verdict,
+        european=found.marks.mid,
+        american=found.marks.american,
+        break_even=found.marks.break_even,
+        puts=_side(found.puts),
+        hedge=_side(found.bundle),
+        sensitivities={f"{beta:g}/{vvix:g}": offset for (beta, vvix), offset in found.sensitivities.items()},
+        grid=_grid(found),
     )
 
 
-def _star_ratio(inputs: ComparisonInputs, found: Comparison) -> float | None:
-    """Return e of the puts over that of the ladder under beta*: of the two only the puts' gain depends on the beta."""
-    if found.bundle.efficiency <= 0.0:
-        return None
-    parameters = inputs.parameters
-    star = replace(inputs.small_caps, beta_stress=inputs.small_caps.beta_star)
-    r = small_cap_return(star, linked_spx_return(parameters, inputs.market.vix, inputs.design))
-    pricer = PutPricer(inputs.market, inputs.put, parameters.rvx_elasticity, parameters.shift_cap)
-    gain = float(pricer.gains(r, inputs.design, 0.0))
-    return gain / found.puts.cost / found.bundle.efficiency
+def _side(side: Side) -> ComparisonSide:
+    return ComparisonSide(
+        cost_share=side.equal_cost_share,
+        carry={f"{day:g}": dollars for day, dollars in side.carry.items()},
+        convexity_10_5=side.convexity[0],
+        convexity_20_10=side.convexity[1],
+        dispersion_vix=side.dispersion_vix,
+        dispersion_spot=side.dispersion_spot,
+        half_spread=side.half_spread_usd,
+        relative_width=side.relative_width,
+        g1=side.grind,
+        c1=side.chop,
+        stress=dict(side.stress),
+    )
+
+
+def _grid(found: Comparison) -> ScenarioGrid:
+    """Return the grid in cents: its cells stand in one row, spot outermost, then VIX, then days."""
+    return ScenarioGrid(
+        r_iwm=list(GRID_RETURNS),
+        d_vix=list(GRID_SHOCKS),
+        days=list(GRID_DAYS),
+        puts=[round(cell.puts, 2) for cell in found.grid],
+        hedge=[round(cell.bundle, 2) for cell in found.grid],
+    )
 
 
 def _finite(value: float) -> float | None:

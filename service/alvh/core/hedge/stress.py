@@ -2,10 +2,10 @@
 
 import csv
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from alvh.errors import InputError
 
@@ -41,6 +41,20 @@ class StressCase:
     start: date | None
     end: date | None
     source: str
+
+    def as_plain(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "name": self.name, "r_spx": self.r_spx, "r_rut": self.r_rut, "d_vix": self.d_vix, "days": self.days,
+            "sessions": self.sessions, "start": None if self.start is None else self.start.isoformat(),
+            "end": None if self.end is None else self.end.isoformat(), "source": self.source,
+        }  # fmt: skip
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "StressCase":
+        """Return what `as_plain` wrote."""
+        days = {name: None if plain[name] is None else date.fromisoformat(plain[name]) for name in ("start", "end")}
+        return cls(**{**plain, **days})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
