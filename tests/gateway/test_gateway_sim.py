@@ -2,14 +2,9 @@
 
 import asyncio
 import contextlib
-import os
 import re
-import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -21,38 +16,10 @@ from alvh.adapters.ib.feed_settings import IbFeedSettings
 from alvh.core.effects import FetchChain
 from alvh.core.events import AccountPositions, DailyBar, Event, FuturesCurve, OptionChain, Quote
 from alvh.core.sessions import et_date
+from gateway.command import simulated
 from gateway.now import PATIENCE_S, reading
 from servers import free_port
-from system.instance import SERVICE
 from tapes import daily_rows, weekday_calendar, write_tape
-
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(SERVICE)}
-
-
-@contextlib.contextmanager
-def simulated(*arguments: str) -> Iterator[tuple[int, list[str]]]:
-    """Run the command; yield its port and what it has printed; interrupt it and expect a clean end."""
-    command = [sys.executable, "-m", "alvh", "gateway-sim", "--port", "0", *arguments]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
-    ) as running:
-        assert running.stdout is not None
-        assert running.stderr is not None
-        lines: list[str] = []
-        try:
-            for line in running.stdout:
-                lines.append(line)
-                if "Ctrl-C" in line:
-                    break
-            found = re.search(r"listening on 127\.0\.0\.1:(\d+)", "".join(lines))
-            assert found, running.stderr.read()
-            yield int(found[1]), lines
-            running.send_signal(signal.SIGINT)
-            lines.extend(running.stdout)
-            assert running.wait(30) == 0
-            assert running.stderr.read() == ""
-        finally:
-            running.kill()
 
 
 async def told_on(port: int, *names: str, has_chain: bool = False, **more: Any) -> list[Event]:  # noqa: ANN401 - fields
