@@ -15,6 +15,7 @@ from alvh.core.answers import expect, status_of
 from alvh.core.codec import as_text, from_text
 from alvh.core.effects import Effect, Publish, Refused, Wake
 from alvh.core.engine_state import EngineState
+from alvh.core.evaluation import VIX
 from alvh.core.events import (
     AccountPositions,
     Answer,
@@ -32,6 +33,8 @@ from alvh.core.events import (
     TimerFired,
     WatchedIndex,
 )
+from alvh.core.hedge.chain_reader import ChainReader
+from alvh.core.hedge.chain_signals import option_numbers
 from alvh.core.market import NS_PER_SECOND
 from alvh.core.portfolios import LARGE_CAP, SMALL_CAPS
 from alvh.core.sessions import SessionCalendar, et_date
@@ -87,6 +90,8 @@ class Engine(EngineState):
         reason = self._board.accept(quote)
         if reason is not None:
             return (Refused(subject=quote.instrument_id, reason=reason, detail=_quoted(quote, reason)),)
+        if quote.instrument_id == VIX and self._calendar is not None:
+            self._evaluation.sample_basis(quote.ts_event, self._board, self._curve, self._calendar)
         watch = self._portfolios.watch_of(quote.instrument_id)
         if watch is None or self._calendar is None or not self._calendar.is_open(quote.ts_event):
             return _NOTHING
@@ -132,9 +137,11 @@ class Engine(EngineState):
         if not self._is_live:  # a live feed says which small-cap index it can quote
             self._portfolios.choose_small_cap(self._board)
         is_new = not self._is_evaluated(event.session)
-        self._evaluation.close(
-            event, self._board if is_new else None, self._curve, self._calendar, self._portfolios.small_cap
+        board = self._board if is_new else None
+        options = option_numbers(
+            self._shelf.chains.get("SPX"), event.session, board, self._rates, self._calendar, self._reader
         )
+        self._evaluation.close(event, board, self._curve, self._calendar, self._portfolios.small_cap, options)
         if not is_new:
             return _NOTHING
         self._session = event.session
@@ -225,11 +232,12 @@ class Engine(EngineState):
             curve=self._curve,
             chains=self._shelf.chains,
             calendar=self._calendar,
-            rates=self._document["rates"],
+            rates=self._rates,
             fees=self._document["fees"],
             is_live=self._is_live,
-            notes=self._notes,
+            notes=(*self._notes, *self._evaluation.timing_notes(rank, ts_event)),
             releases=self._evaluation.releases,
+            reader=self._reader,
         )
         decision = self._portfolios.decide(rank, situation)
         return self._announce(rank, ts_event, moves, decision) if decision.reasons else _NOTHING
@@ -286,9 +294,15 @@ class Engine(EngineState):
         assert self._configuration is not None
         return self._configuration.document
 
+    @property
+    def _rates(self) -> Mapping[str, float]:
+        rates: Mapping[str, float] = self._document["rates"]
+        return rates
+
     def _on_calendar(self, event: Calendar) -> Sequence[Effect]:
         self._calendar_event = event
         self._calendar = SessionCalendar(event.sessions)
+        self._reader = ChainReader()
         return self.pending()
 
     def _on_macro(self, event: MacroCalendar) -> Sequence[Effect]:
@@ -306,6 +320,8 @@ class Engine(EngineState):
         if self._curve is not None and event.ts_event < self._curve.ts_event:
             return (Refused(subject=event.symbol, reason="out_of_order", detail="an older curve than the newest"),)
         self._curve = event
+        if self._calendar is not None:
+            self._evaluation.sample_basis(event.ts_event, self._board, event, self._calendar)
         return _NOTHING
 
     def _on_observation(self, event: Observation) -> Sequence[Effect]:

@@ -9,6 +9,7 @@ from alvh.core.announce import Origin
 from alvh.core.answers import Refusal, refusal
 from alvh.core.evaluation import Evaluation
 from alvh.core.events import Answer, Calendar, Configuration, FuturesCurve
+from alvh.core.hedge.chain_reader import ChainReader
 from alvh.core.market import MarketBoard
 from alvh.core.portfolios import Portfolios
 from alvh.core.sessions import SessionCalendar
@@ -29,6 +30,7 @@ class EngineState:
         self._evaluation = Evaluation()
         self._curve: FuturesCurve | None = None
         self._shelf = ChainShelf()
+        self._reader = ChainReader()
         self._portfolios = Portfolios()
         self._session: date | None = None
         self._evaluations = 0

@@ -14,9 +14,13 @@ from alvh.core.portfolios import SMALL_CAPS
 from alvh.core.sessions import SessionCalendar, et_ns
 from alvh.core.signals.book import SignalBook
 from alvh.core.signals.model import Bar
+from alvh.core.signals.option_prices import OptionNumbers
 
 # The parts of `methodology:` that signals depend on; portfolios that agree in these share one book.
 _SIGNAL_SECTIONS: Final = ("rsi", "macd", "ivx", "beta", "ad_div", "macro", "bigtop", "edr", "phase")
+
+VIX: Final = "VIX"
+SAMPLE_EVERY_NS: Final = 300 * NS_PER_SECOND
 
 # On a live feed a price this old at the close is missing rather than a close: its feed has died.
 OLDEST_AT_CLOSE_NS: Final = 900 * NS_PER_SECOND
@@ -25,12 +29,13 @@ OLDEST_AT_CLOSE_NS: Final = 900 * NS_PER_SECOND
 class Evaluation:
     """The signal books of all portfolios, and what a close brings to them."""
 
-    __slots__ = ("_books", "_is_live", "_keys", "_releases", "_shown", "past")
+    __slots__ = ("_books", "_is_live", "_keys", "_next_sample_ns", "_releases", "_shown", "past")
 
     def __init__(self) -> None:
         self._books: dict[str, SignalBook] = {}
         self._keys: list[str] = []
         self._is_live = False
+        self._next_sample_ns = 0
         self.past = PastSessions()
         self._releases: MacroCalendar | None = None
         self._shown: dict[str, Shown] = {}  # by key, of the newest close; filled when first asked for
@@ -69,6 +74,7 @@ class Evaluation:
         curve: FuturesCurve | None,
         calendar: SessionCalendar,
         small_cap: str | None,
+        options: OptionNumbers,
     ) -> None:
         """Evaluate all signals at a session's close; books that have taken it are left alone.
 
@@ -78,6 +84,7 @@ class Evaluation:
             curve: the newest VIX futures curve.
             calendar: trading sessions.
             small_cap: the watched small-cap index.
+            options: what the session's SPX chain says.
         """
         session, close_ns = event.session, event.ts_event
         if board is None:
@@ -89,7 +96,10 @@ class Evaluation:
         for book in self._books.values():
             if _lags(book, session):
                 book.watch(small_cap or SMALL_CAPS[0])
-                book.close(session, close_ns, bars, today, sessions_to=lambda day: calendar.business_days(session, day))
+                book.close(
+                    session, close_ns, bars, today, sessions_to=lambda day: calendar.business_days(session, day),
+                    skew25=options.skew25, premium=options.premium,
+                )  # fmt: skip
         self.past.closed(session)
 
     def lags(self, session: date) -> bool:
@@ -100,6 +110,31 @@ class Evaluation:
     def is_begun(self) -> bool:
         """Whether every book has taken a close; one of new parameters has not."""
         return all(book.newest is not None for book in self._books.values())
+
+    def sample_basis(self, ts: int, board: MarketBoard, curve: FuturesCurve | None, calendar: SessionCalendar) -> None:
+        """Sample VX1 - VIX once in each five minutes of a session, as soon as both have been quoted in them (S37)."""
+        if curve is None or ts < self._next_sample_ns:
+            return
+        session = calendar.session_of(ts)
+        vix = board.price_for_decisions(VIX, ts)
+        if session is None or vix is None:
+            return
+        slot = (ts - session.open_ns) // SAMPLE_EVERY_NS
+        begin = session.open_ns + slot * SAMPLE_EVERY_NS
+        if min(curve.ts_event, board.entry(VIX).ts_event) < begin:
+            return
+        front = min((node for node in curve.nodes if node[0] > session.date), default=None)
+        if front is not None:
+            self._next_sample_ns = begin + SAMPLE_EVERY_NS
+            minute = slot * SAMPLE_EVERY_NS // (60 * NS_PER_SECOND)
+            for book in self._books.values():
+                book.basis.take(session.date.toordinal(), minute, front[1] - vix, ts)
+
+    def timing_notes(self, rank: int, ts: int) -> tuple[str, ...]:
+        """What a decision at `ts` (ns UTC) is to say about when to trade: an unusual basis of these minutes (S37)."""
+        basis = self.book(rank).basis
+        is_now = basis.asof is not None and ts - basis.asof < SAMPLE_EVERY_NS
+        return ("S37_unusual:delay_L1_and_L2_by_15_minutes_once",) if is_now and basis.is_unusual else ()
 
     def observe(self, observation: Observation) -> str | None:
         """Take an observation; return why it is left out, or None."""
@@ -120,13 +155,19 @@ class Evaluation:
     def state(self) -> dict[str, Any]:
         """Return the books as plain data."""
         books = {key: book.checkpoint() for key, book in self._books.items()}
-        return {"releases": as_text(self._releases), "books": books, "past": self.past.state()}
+        return {
+            "releases": as_text(self._releases),
+            "books": books,
+            "past": self.past.state(),
+            "sample": self._next_sample_ns,
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Become what `state` was taken from; `configure` must have named the same parameters."""
         releases = from_text(state["releases"])
         self._releases = releases if isinstance(releases, MacroCalendar) else None
         self._shown = {}
+        self._next_sample_ns = state["sample"]
         if "past" in state:  # the first checkpoints had none
             self.past.restore(state["past"])
         for key, book in self._books.items():

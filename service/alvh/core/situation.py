@@ -1,12 +1,13 @@
 """What a hedge desk sees when it decides, and what every desk can do."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol
 
 from alvh.core.announce import Decision
 from alvh.core.events import Answer, FuturesCurve, OptionChain
+from alvh.core.hedge.chain_reader import ChainReader
 from alvh.core.market import MarketBoard
 from alvh.core.portfolio import PortfolioState
 from alvh.core.sessions import SessionCalendar, et_date, et_ns
@@ -34,6 +35,7 @@ class Situation:
         is_live: whether the feed brings the real market as it happens.
         notes: remarks of the engine for the message.
         releases: scheduled releases as told (S20): date, name, time ET as HH:MM.
+        reader: makes chains ready, once for all portfolios.
     """
 
     ts_event: int
@@ -51,6 +53,7 @@ class Situation:
     is_live: bool
     notes: tuple[str, ...] = ()
     releases: Sequence[tuple[date, str, str]] = ()
+    reader: ChainReader = field(default_factory=ChainReader)
 
     @property
     def release_pending(self) -> bool:

@@ -314,8 +314,9 @@ def _side(
     strike, bid, ask, quoted = table.T
     years, is_call = dte / DAYS_PER_YEAR, right == "C"
     is_quoted = np.isfinite(quoted)
-    implied = implied_vol_black76(0.5 * (bid + ask), forward, strike, years, rate, is_call)
-    iv = np.where(is_quoted, quoted, implied)
+    iv, asked = quoted.copy(), ~is_quoted
+    if asked.any():
+        iv[asked] = implied_vol_black76(0.5 * (bid + ask)[asked], forward, strike[asked], years, rate, is_call)
     good = np.isfinite(iv)
     greeks = black76_greeks(forward, strike[good], years, iv[good], rate, is_call)
     return ChainSide(

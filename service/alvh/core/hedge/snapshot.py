@@ -10,7 +10,7 @@ import numpy as np
 
 from alvh.core.events import OptionChain
 from alvh.core.hedge.book import Condor, HedgeLeg, HedgeUnit, VixCall, VixFuture
-from alvh.core.hedge.chain import Chain, ChainTerms, build_chain
+from alvh.core.hedge.chain import Chain, ChainTerms
 from alvh.core.hedge.contracts import MODEL_SLIPPAGE, SelectionMarket, SelectionRules
 from alvh.core.hedge.curve import VixCurve
 from alvh.core.hedge.holdings import Lot
@@ -108,7 +108,7 @@ class Snapshot:
         event = self._event(underlying)
         if event is None:
             return None
-        chain = build_chain(underlying, event.rows, self.terms)
+        chain = self._situation.reader.read(event, self.terms)
         return chain if chain.slices else None
 
     def _event(self, underlying: str) -> OptionChain | None:

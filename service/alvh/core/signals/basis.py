@@ -53,6 +53,11 @@ class BasisClock:
         self._open = []
 
     @property
+    def asof(self) -> int | None:
+        """Time of the newest sample (ns UTC); None before the first."""
+        return self._asof
+
+    @property
     def is_unusual(self) -> bool:
         """Whether |z| is at or above 2: L2 and L1 wait 15 minutes, once (False where unknown)."""
         return self._z is not None and abs(self._z) >= _UNUSUAL

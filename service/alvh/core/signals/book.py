@@ -14,6 +14,7 @@ from alvh.core.signals.breadth import BreadthFamily
 from alvh.core.signals.exposure import ExposureFamily
 from alvh.core.signals.family import Family
 from alvh.core.signals.fear import FearFamily
+from alvh.core.signals.flows import FlowFamily
 from alvh.core.signals.fundamentals import FundamentalsFamily
 from alvh.core.signals.leadership import LeadershipFamily
 from alvh.core.signals.macro import MacroFamily
@@ -108,6 +109,7 @@ class SignalBook:
         self.fundamentals = FundamentalsFamily()
         self.rates = RatesFamily()
         self.option_prices = OptionPriceFamily()
+        self.flows = FlowFamily()
         self.bigtop = BigTopFamily(parameters.bigtop)
         self._families: dict[str, Family] = {
             "ratio": self.ratio,
@@ -123,6 +125,7 @@ class SignalBook:
             "fundamentals": self.fundamentals,
             "rates": self.rates,
             "option_prices": self.option_prices,
+            "flows": self.flows,
             "bigtop": self.bigtop,
         }
         self.basis = BasisClock()

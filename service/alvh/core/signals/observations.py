@@ -60,6 +60,11 @@ SERIES: Final[Mapping[str, Series]] = {
         _series("DDM_DIVIDEND_YIELD", "D1/P, %", _MANUAL, "S29"),
         _series("DDM_GROWTH", "g, % a year", _MANUAL, "S29"),
         _series("HY_OAS", "percentage points", _DAILY, "S42", "BAMLH0A0HYM2"),
+        _series("AUM_UVXY", "assets in dollars, 1.5x VIX futures", _DAILY, "S38"),
+        _series("AUM_UVIX", "assets in dollars, 2x VIX futures", _DAILY, "S38"),
+        _series("AUM_SVIX", "assets in dollars, -1x VIX futures", _DAILY, "S38"),
+        _series("AUM_SVXY", "assets in dollars, -0.5x VIX futures", _DAILY, "S38"),
+        _series("VX_VOLUME", "contracts of VX1 and VX2 traded in the session", _DAILY, "S38"),
         _series("FEDFUNDS", "% a year", _DAILY, "rates of the message", "DFF"),
     )
 }

@@ -1,6 +1,7 @@
 """S17, S46: what SPX options charge - the skew at 30 days, and the premium of the reference condor."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
@@ -13,6 +14,20 @@ _YEAR: Final = 252
 _STEEP_Z: Final = 1.0
 _THIN: Final = 0.06  # 0.30 per 5 of width (PUB B), advisory
 _DELTA: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionNumbers:
+    """What a session's SPX chain says.
+
+    Attributes:
+        skew25: volatility of the 25-delta put less that of the call at 30 days, points; None where no two expiries
+            lie around them, or a smile does not reach that delta.
+        premium: credit over width of the reference condor at mid prices, ratio; None where the chain has none.
+    """
+
+    skew25: float | None = None
+    premium: float | None = None
 
 
 class OptionPriceFamily(Family):

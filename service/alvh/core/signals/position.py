@@ -226,7 +226,6 @@ TERMS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
     "S34": ("legs refused", "0 (fails closed)", ("quotes",)),
     "S35": ("points", "> 0 after fees, at least a tick", ("VIX options", "VX")),
     "S36": ("points", "> 0.10 rich, < -4 cheap", ("VX", "SPX options")),
-    "S38": ("VX contracts", "> 5 % of volume", ("VX",)),
     "S39": ("allowed", "see methodology", ("calendar",)),
     "S41": ("daily moves", "< 1.0 (1.5 tightened)", ("SPX", "condor")),
     "S47": ("dollars per VIX point", f"front share <= {_FRONT_SHARE:g}", ("hedge",)),
