@@ -10,6 +10,7 @@ import pytest
 from scipy.optimize import brentq
 from scipy.stats import norm
 
+from alvh.core.events import OptionChain
 from alvh.core.hedge.chain import Chain, ChainTerms, Row, build_chain
 from alvh.core.hedge.chain_reader import ChainReader
 from alvh.core.hedge.chain_signals import premium_of, skew_of
@@ -76,8 +77,8 @@ def test_skew_is_missing_where_no_two_expiries_lie_around_thirty_days() -> None:
 
 
 def test_of_two_classes_of_one_day_the_pm_settled_counts() -> None:
-    dearer = [(*row[:3], row[3] * 1.2, row[4] * 1.2, *row[5:6], "SPX") for row in rows(30)]
-    both = chain([*dearer, *rows(30)])  # type: ignore[list-item] - a row, rebuilt
+    dearer: list[Row] = [(*row[:3], row[3] * 1.2, row[4] * 1.2, row[5], "SPX") for row in rows(30)]
+    both = chain([*dearer, *rows(30)])
     assert skew_of(both) == skew_of(chain(rows(30)))
     assert premium_of(both) == premium_of(chain(rows(30)))
 
@@ -133,8 +134,8 @@ def test_a_close_takes_them_from_its_own_session_alone() -> None:
 
 
 def test_a_chain_is_read_once_for_all_and_anew_under_other_terms() -> None:
-    event = next(each for each in market(0, 5000.0, 15.0) if getattr(each, "underlying", "") == "SPX")
+    event = next(each for each in market(0, 5000.0, 15.0) if isinstance(each, OptionChain))
     reader = ChainReader()
-    one = reader.read(event, TERMS)  # type: ignore[arg-type] - a chain, by its attribute
-    assert reader.read(event, TERMS) is one  # type: ignore[arg-type]
-    assert reader.read(event, ChainTerms.of(SESSION, SPOT + 1.0)) is not one  # type: ignore[arg-type]
+    one = reader.read(event, TERMS)
+    assert reader.read(event, TERMS) is one
+    assert reader.read(event, ChainTerms.of(SESSION, SPOT + 1.0)) is not one
