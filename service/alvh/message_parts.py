@@ -38,7 +38,7 @@ class SignalPart(Part):
     threshold: str | None = of("what it is compared with", default=None)
     state: str = of("what follows from it")
     quality: str = of("ok, async, stale, proxy or missing")
-    asof: str | None = of("the session it stands for, ISO date", default=None)
+    asof: str | None = of("exchange date of its newest input, ISO date; null where there is none", default=None)
     inputs: list[str] = of("what it is made of", default=[])
     parts: dict[str, float | None] = of("its named parts", default={})
 

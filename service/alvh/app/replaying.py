@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
+from alvh.app.signal_rows import signal_columns, signal_row
 from alvh.app.sources import is_log, source_events
 from alvh.core.effects import Effect, Publish, Refused
 from alvh.core.engine import Engine
@@ -61,15 +62,18 @@ def signals(source: str, settings: Settings, out: Path) -> int:
     engine = Engine()
     session = engine.session
     count = 0
+    columns: list[str] = []
     with _written(out) as file, _opened(source, settings) as (events, _):
         for event in _shown(events):
             _say(event, engine.handle(event))
             if engine.session is None or engine.session == session:
                 continue
             if count == 0:
-                file.write(",".join(["date", "S01", "S02", *engine.book.columns]).encode() + b"\n")
+                columns = signal_columns(engine)
+                file.write(",".join(["date", *columns]).encode() + b"\n")
             session = engine.session
-            row = ["" if value is None else repr(value) for value in (*engine.portfolio_row(), *engine.book.row())]
+            found = signal_row(engine)
+            row = ["" if (value := found.get(name)) is None else repr(value) for name in columns]
             file.write(",".join([session.isoformat(), *row]).encode() + b"\n")
             count += 1
     return count

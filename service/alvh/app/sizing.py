@@ -64,7 +64,7 @@ def sized(portfolio_file: Path, market_file: Path) -> bytes:
     cause = Cause(
         ts_event=situation.ts_event, session=market.session, sequence=1, prev_event_id=None, sessions=0,
         moves=situation.moves, anchors={}, prices=situation.board.prices(),
-        shown=Shown(situation.book.signals, market.session),
+        shown=Shown(situation.book.signals),
     )  # fmt: skip
     return adjustment(origin, portfolio.id, cause, decision)[1][0].body
 

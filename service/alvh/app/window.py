@@ -227,7 +227,7 @@ class DaemonWindow:
         return SignalsView(
             session=session.isoformat(),
             as_of=rfc3339(engine.sessions.close_of(session)) if engine.sessions else None,
-            signals=[signal_part(signal, session).model_dump(mode="json") for signal in book.signals],
+            signals=[signal_part(signal).model_dump(mode="json") for signal in book.signals],
             flags=engine.flags,
         )
 

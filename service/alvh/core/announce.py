@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from alvh.core.effects import Publish
+from alvh.core.sessions import et_date
 from alvh.core.signals.model import Signal
 from alvh.message_parts import Amendment, Approval, Move, SignalPart, TargetLeg
 from alvh.messages import (
@@ -40,6 +41,7 @@ class Decision:
         target: further fields of HedgeTarget by name.
         signals: of the portfolio's own book, beside those of the market.
         condition: name of the condition that moved the phase; None where it stayed.
+        later: makes these of a decision that says nothing, for whoever asks; to be called before the next event.
     """
 
     reasons: tuple[str, ...]
@@ -52,6 +54,7 @@ class Decision:
     target: Mapping[str, Any] = field(default_factory=dict)
     signals: tuple[Signal, ...] = ()
     condition: str | None = None
+    later: Callable[[], tuple[Signal, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +82,8 @@ class Shown:
 
     __slots__ = ("_canonical", "is_async", "missing", "parts")
 
-    def __init__(self, signals: Sequence[Signal], session: date | None) -> None:
-        self.parts = [signal_part(signal, session) for signal in signals]
+    def __init__(self, signals: Sequence[Signal]) -> None:
+        self.parts = [signal_part(signal) for signal in signals]
         self.missing = [signal.id for signal in signals if signal.quality == "missing"]
         self.is_async = any(signal.quality == "async" for signal in signals)
         self._canonical = _canonical([[s.id, s.value, s.state, s.quality, list(s.parts)] for s in signals])
@@ -134,7 +137,7 @@ def in_order(reasons: Sequence[str]) -> tuple[str, ...]:
     return tuple(code for code in REASON_CODES if code in reasons)
 
 
-def signal_part(signal: Signal, session: date | None) -> SignalPart:
+def signal_part(signal: Signal) -> SignalPart:
     """Return a signal as it stands in a message."""
     return SignalPart(
         id=signal.id,
@@ -144,7 +147,7 @@ def signal_part(signal: Signal, session: date | None) -> SignalPart:
         threshold=signal.threshold,
         state=signal.state,
         quality=signal.quality,
-        asof=None if session is None else session.isoformat(),
+        asof=None if signal.asof is None else et_date(signal.asof).isoformat(),
         inputs=list(signal.inputs),
         parts=dict(signal.parts),
     )
@@ -155,7 +158,7 @@ def adjustment(origin: Origin, portfolio: str, cause: Cause, decision: Decision)
     event_id = f"{portfolio}-{cause.sequence:020d}-{cause.ts_event}"
     asof = cause.session.isoformat() if cause.session else ""
     fields: dict[str, Any] = {"pricing": "none", "executable": False, **decision.fields}
-    own = Shown(decision.signals, cause.session)
+    own = Shown(decision.signals)
     market = {name.lower(): cause.prices.get(name) for name in ("SPX", "RUT", "IWM", "VIX", "RVX")}
     adjusted = HedgeAdjustment(
         event_id=event_id,

@@ -158,7 +158,7 @@ class Engine(EngineState):
                 effects += self._decide(rank, event.ts_event, triggers, is_close=True)
             elif self._portfolios.is_seen(rank, self._board, event.ts_event):
                 effects += self._decide(rank, event.ts_event, ("STATE",), is_close=True)
-        shown = self._evaluation.shown(0, event.session)
+        shown = self._evaluation.shown(0)
         prices = self._board.prices()
         effects.append(
             signals_message(self._origin, self._evaluations, event.ts_event, event.session, prices, shown, self.flags)
@@ -240,6 +240,8 @@ class Engine(EngineState):
             reader=self._reader,
         )
         decision = self._portfolios.decide(rank, situation)
+        if rank == 0 and is_close:
+            self._own = decision
         return self._announce(rank, ts_event, moves, decision) if decision.reasons else _NOTHING
 
     def _announce(self, rank: int, ts_event: int, moves: Sequence[Move], decision: Decision) -> Sequence[Publish]:
@@ -259,7 +261,7 @@ class Engine(EngineState):
             moves=moves,
             anchors=self._portfolios.anchors(rank),
             prices=self._board.prices(),
-            shown=self._evaluation.shown(rank, self._session),
+            shown=self._evaluation.shown(rank),
         )
         state.prev_event_id, messages = adjustment(self._origin, state.portfolio_id, cause, decision)
         state.entered(decision.phase_after, self._session, decision.condition)

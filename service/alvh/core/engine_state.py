@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any
 
-from alvh.core.announce import Origin
+from alvh.core.announce import Decision, Origin
 from alvh.core.answers import Refusal, refusal
 from alvh.core.evaluation import Evaluation
 from alvh.core.events import Answer, Calendar, Configuration, FuturesCurve
@@ -14,6 +14,7 @@ from alvh.core.market import MarketBoard
 from alvh.core.portfolios import Portfolios
 from alvh.core.sessions import SessionCalendar
 from alvh.core.signals.book import SignalBook
+from alvh.core.signals.model import Signal
 from alvh.core.waiting import ChainShelf
 from alvh.message_parts import Move
 
@@ -35,6 +36,7 @@ class EngineState:
         self._session: date | None = None
         self._evaluations = 0
         self._row: tuple[float | None, float | None] = (None, None)
+        self._own: Decision | None = None  # of the first portfolio at the newest close; for looking at, not kept
         self._is_live = False
         # Of the call of `handle` under way alone: when a wait ended, and what it ended without.
         self._resumed_ns = 0
@@ -109,6 +111,17 @@ class EngineState:
     def moves(self, rank: int) -> Sequence[Move]:
         """Both watched indices against a portfolio's anchors."""
         return self._portfolios.moves(rank, self._board)
+
+    @property
+    def own_signals(self) -> Sequence[Signal]:
+        """Signals of the first portfolio's own book at the newest close; none for `hedge: none`, or before the first.
+
+        To be asked for before the next event: they are worked out of what that close found.
+        """
+        own = self._own
+        if own is None:
+            return ()
+        return own.signals or (own.later() if own.later is not None else ())
 
     def portfolio_row(self) -> tuple[float | None, float | None]:
         """S01 and S02 of the first portfolio at the newest close, before it was acted on."""

@@ -60,11 +60,11 @@ class Evaluation:
         """The book of a portfolio."""
         return self._books[self._keys[rank]]
 
-    def shown(self, rank: int, session: date | None) -> Shown:
+    def shown(self, rank: int) -> Shown:
         """The signals of a portfolio at the newest close, as messages show them."""
         key = self._keys[rank]
         if key not in self._shown:
-            self._shown[key] = Shown(self._books[key].signals, session)
+            self._shown[key] = Shown(self._books[key].signals)
         return self._shown[key]
 
     def close(
@@ -112,12 +112,15 @@ class Evaluation:
         return all(book.newest is not None for book in self._books.values())
 
     def sample_basis(self, ts: int, board: MarketBoard, curve: FuturesCurve | None, calendar: SessionCalendar) -> None:
-        """Sample VX1 - VIX once in each five minutes of a session, as soon as both have been quoted in them (S37)."""
+        """Sample VX1 - VIX once in each five minutes of a session, as soon as both have been quoted in them (S37).
+
+        What is stamped at the close is the day's settlement, and no quote of these minutes.
+        """
         if curve is None or ts < self._next_sample_ns:
             return
         session = calendar.session_of(ts)
         vix = board.price_for_decisions(VIX, ts)
-        if session is None or vix is None:
+        if session is None or vix is None or ts == session.close_ns:
             return
         slot = (ts - session.open_ns) // SAMPLE_EVERY_NS
         begin = session.open_ns + slot * SAMPLE_EVERY_NS

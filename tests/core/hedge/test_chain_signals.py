@@ -15,8 +15,8 @@ from alvh.core.hedge.chain import Chain, ChainTerms, Row, build_chain
 from alvh.core.hedge.chain_reader import ChainReader
 from alvh.core.hedge.chain_signals import premium_of, skew_of
 from core.conditions import published
+from core.hedge.quoted_desk import PROGRAM, engine, market
 from core.hedge.test_chain import CHAINS, needs_chains, real_rows
-from core.hedge.test_desk_quotes import PROGRAM, engine, market
 
 SESSION = date(2024, 1, 2)
 SPOT = 5000.0

@@ -116,6 +116,18 @@ def test_samples_go_on_alike_behind_a_restart() -> None:
     assert restored.checkpoint() == made.checkpoint()
 
 
+def test_a_sample_of_another_session_is_missing_at_the_close() -> None:
+    made = engine()
+    for event in (*inside(0, {60: 1.0}), *close(0)):
+        made.handle(event)
+    shown = {signal.id: signal for signal in made.book.signals}["S37"]
+    assert (shown.value, shown.asof) == (pytest.approx(1.0), SESSIONS[0][1] + 60 * MINUTE)
+    for event in close(1):
+        made.handle(event)
+    shown = {signal.id: signal for signal in made.book.signals}["S37"]
+    assert (shown.value, shown.asof, shown.quality) == (None, None, "missing")
+
+
 # S38
 
 

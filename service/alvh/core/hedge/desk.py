@@ -19,7 +19,7 @@ from alvh.core.hedge.lot_rules import exit_reasons
 from alvh.core.hedge.phase_desk import PhaseNews, booleans, phase_inputs, spread_state, step_phase
 from alvh.core.hedge.phase_targets import PhaseTarget, TargetParameters, phase_target
 from alvh.core.hedge.phases import Phase, PhaseParameters, PhaseState
-from alvh.core.hedge.position_words import position_signals
+from alvh.core.hedge.position_words import position_signals, told_later
 from alvh.core.hedge.program import ChosenCondor, CondorProgram, NoCondor
 from alvh.core.hedge.proposal import Proposal, proposed
 from alvh.core.hedge.sizing import Sizing, Worked, glance, glance_at_held, report, work
@@ -116,8 +116,10 @@ class HedgeDesk:
         return self._decision(look, state, before, proposal)
 
     def _decision(self, look: Look, state: PortfolioState, before: str, proposal: Proposal | None) -> Decision:
+        threshold = self._methodology["move3"]["threshold"]
         if proposal is None:
-            return Decision(reasons=(), phase_before=before, phase_after=state.phase, held=state.held)
+            later = told_later(look, self._question, state.sessions, threshold)
+            return Decision(reasons=(), phase_before=before, phase_after=state.phase, held=state.held, later=later)
         discipline = Discipline.from_plain(state.hedge["discipline"]) if "discipline" in state.hedge else Discipline()
         fields = {
             **look.fields,
@@ -137,7 +139,7 @@ class HedgeDesk:
             legs=proposal.legs,
             target=proposal.target,
             condition=look.condition,
-            signals=position_signals(look, look.sizing, state.sessions, self._methodology["move3"]["threshold"]),
+            signals=position_signals(look, look.sizing, state.sessions, threshold),
         )
 
     def size_once(self, state: PortfolioState, situation: Situation, given: Given) -> Decision:

@@ -1,11 +1,14 @@
 """The signals that speak of the book itself, as a message lists them: those of `position.TERMS`, told or missing."""
 
+from collections.abc import Callable
+
 from alvh.core.hedge.look import Look
 from alvh.core.hedge.option_checks import bound_signal, parity_signal, stress_signal, timing_signal
 from alvh.core.hedge.outcome import Sizing
 from alvh.core.hedge.phase_desk import move_per_cent
 from alvh.core.hedge.scenario import ScenarioParameters
-from alvh.core.hedge.sizing_desk import refusal_of
+from alvh.core.hedge.sizing import report, work
+from alvh.core.hedge.sizing_desk import Question, refusal_of
 from alvh.core.signals.model import Signal
 from alvh.core.signals.position import TERMS, position_signal, vega_of_first_three
 
@@ -50,6 +53,20 @@ def position_signals(look: Look, sizing: Sizing | None, sessions: int, threshold
     told = {signal.id for signal in found}
     found += [position_signal(name, None, asof=None, state="missing") for name in TERMS if name not in told]
     return tuple(sorted(found, key=lambda each: each.id))
+
+
+def told_later(
+    look: Look, ask: Callable[[Look], Question], sessions: int, threshold: float
+) -> Callable[[], tuple[Signal, ...]]:
+    """Return what makes the signals of a decision that said nothing, and so was never sized, when somebody asks."""
+
+    def signals() -> tuple[Signal, ...]:
+        if look.sizing is None and look.seen is not None:
+            look.question = look.question or ask(look)
+            look.sizing = report(look.worked or work(look.question.inputs))
+        return position_signals(look, look.sizing, sessions, threshold)
+
+    return signals
 
 
 def _market_checks(look: Look, at: int) -> list[Signal]:

@@ -62,14 +62,15 @@ class BasisClock:
         """Whether |z| is at or above 2: L2 and L1 wait 15 minutes, once (False where unknown)."""
         return self._z is not None and abs(self._z) >= _UNUSUAL
 
-    def signal(self) -> Signal:
-        """Return S37 at the newest sample."""
-        is_known = self._z is not None
+    def signal(self, session: int | None = None) -> Signal:
+        """Return S37 at the newest sample; missing where that is not of `session`, if one is given."""
+        is_here = session is None or session == self._session
+        value, z = (self._basis, self._z) if is_here else (None, None)
         return Signal(
-            id="S37", value=self._basis, unit="points",
-            state=("unusual" if self.is_unusual else "usual") if is_known else "missing",
-            threshold=f"|z| >= {_UNUSUAL:g}", asof=self._asof, inputs=("VX", "VIX"),
-            quality="ok" if is_known else "missing", parts=(("z", self._z),),
+            id="S37", value=value, unit="points",
+            state="missing" if z is None else ("unusual" if self.is_unusual else "usual"),
+            threshold=f"|z| >= {_UNUSUAL:g}", asof=None if value is None else self._asof, inputs=("VX", "VIX"),
+            quality="missing" if z is None else "ok", parts=(("z", z),),
         )  # fmt: skip
 
     def state(self) -> State:

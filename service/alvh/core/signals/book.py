@@ -291,7 +291,7 @@ class SignalBook:
 
     def _evaluated(self, close: Close) -> tuple[Signal, ...]:
         found = [item for family in self._families.values() for item in family.signals(close)]
-        found.append(self.basis.signal())
+        found.append(self.basis.signal(close.session.toordinal()))
         found.sort(key=_ID)
         return tuple(found)
 
