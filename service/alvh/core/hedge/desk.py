@@ -63,9 +63,8 @@ class HedgeDesk:
 
     def is_ready(self, state: PortfolioState) -> bool:  # noqa: ARG002 - a desk's signature
         """Whether there is something to hedge, and nobody has switched the hedge off."""
-        portfolio = self._portfolio
-        held = portfolio["small_caps"] or portfolio["condors"] or portfolio["condor_program"]
-        return bool(portfolio["enabled"] and held)
+        held = any(self._portfolio[name] for name in ("small_caps", "condors", "condor_program"))
+        return bool(self._portfolio["enabled"] and held)
 
     def decide(self, state: PortfolioState, situation: Situation) -> Decision:
         """Return what is to be said at a close, or at a quote that triggered."""
@@ -111,14 +110,12 @@ class HedgeDesk:
             note_close(look, hedge)
         hedge["holdings"] = look.holdings.as_plain()
         hedge["tight"] = look.tight or (look.was_tight and proposal is None)
-        edr = self._methodology["edr"]
-        defence.keep_watch(hedge, look.holdings, per_cent, edr, is_close=situation.is_close)
+        defence.keep_watch(hedge, look.holdings, per_cent, self._methodology["edr"], is_close=situation.is_close)
         return self._decision(look, state, before, proposal)
 
     def _decision(self, look: Look, state: PortfolioState, before: str, proposal: Proposal | None) -> Decision:
-        threshold = self._methodology["move3"]["threshold"]
         if proposal is None:
-            later = told_later(look, self._question, state.sessions, threshold)
+            later = told_later(look, self._question, state.sessions, self._methodology)
             return Decision(reasons=(), phase_before=before, phase_after=state.phase, held=state.held, later=later)
         discipline = Discipline.from_plain(state.hedge["discipline"]) if "discipline" in state.hedge else Discipline()
         fields = {
@@ -139,7 +136,7 @@ class HedgeDesk:
             legs=proposal.legs,
             target=proposal.target,
             condition=look.condition,
-            signals=position_signals(look, look.sizing, state.sessions, threshold),
+            signals=position_signals(look, look.sizing, state.sessions, self._methodology),
         )
 
     def size_once(self, state: PortfolioState, situation: Situation, given: Given) -> Decision:

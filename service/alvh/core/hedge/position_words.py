@@ -1,6 +1,7 @@
 """The signals that speak of the book itself, as a message lists them: those of `position.TERMS`, told or missing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from alvh.core.hedge.look import Look
 from alvh.core.hedge.option_checks import bound_signal, parity_signal, stress_signal, timing_signal
@@ -15,19 +16,23 @@ from alvh.core.signals.position import TERMS, position_signal, vega_of_first_thr
 _FRONT_SHARE = 0.60  # of the vega over three expiries, in STANDBY and INITIAL (S47)
 
 
-def position_signals(look: Look, sizing: Sizing | None, sessions: int, threshold: float) -> tuple[Signal, ...]:
+def position_signals(
+    look: Look, sizing: Sizing | None, sessions: int, methodology: Mapping[str, Any]
+) -> tuple[Signal, ...]:
     """Return the signals of a decision, by id; what cannot be told is missing.
 
     Args:
         look: the decision.
         sizing: of it; None where the VIX curve is missing.
         sessions: closes since the last rebalance.
-        threshold: of S01, ratio.
+        methodology: of the portfolio, for the threshold of S01.
     """
     at = look.situation.ts_event
     moved = move_per_cent(look.situation) / 100.0
     found = [
-        position_signal("S01", moved, asof=at, state="beyond" if moved >= threshold else "within"),
+        position_signal(
+            "S01", moved, asof=at, state="beyond" if moved >= methodology["move3"]["threshold"] else "within"
+        ),
         position_signal("S02", float(sessions), asof=at, state="counting"),
     ]
     if sizing is not None:
@@ -56,7 +61,7 @@ def position_signals(look: Look, sizing: Sizing | None, sessions: int, threshold
 
 
 def told_later(
-    look: Look, ask: Callable[[Look], Question], sessions: int, threshold: float
+    look: Look, ask: Callable[[Look], Question], sessions: int, methodology: Mapping[str, Any]
 ) -> Callable[[], tuple[Signal, ...]]:
     """Return what makes the signals of a decision that said nothing, and so was never sized, when somebody asks."""
 
@@ -64,7 +69,7 @@ def told_later(
         if look.sizing is None and look.seen is not None:
             look.question = look.question or ask(look)
             look.sizing = report(look.worked or work(look.question.inputs))
-        return position_signals(look, look.sizing, sessions, threshold)
+        return position_signals(look, look.sizing, sessions, methodology)
 
     return signals
 
