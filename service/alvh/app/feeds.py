@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Final
 
+from alvh.adapters.calendars import Report
 from alvh.adapters.simulator import SimulatorFeed
 from alvh.adapters.tape import TapeFeed, tape_span
 from alvh.app.sources import calendar, configuration, malformed, releases
 from alvh.core.engine import Engine
-from alvh.core.events import Calendar, Event
+from alvh.core.events import Calendar, Event, MacroCalendar
 from alvh.core.sessions import SessionCalendar
 from alvh.errors import InputError
 from alvh.settings import Settings
@@ -21,11 +21,20 @@ from alvh.shell.ports import EventSource
 _DAYS_OF_HISTORY: Final = 800
 
 
-def prelude(settings: Settings, engine: Engine, now_ns: int) -> tuple[list[Event], SessionCalendar]:
+def prelude(
+    settings: Settings, engine: Engine, now_ns: int, on_malformed: Report = malformed
+) -> tuple[list[Event], SessionCalendar]:
     """Return the events that bring a recovered engine up to date with the configuration, and the sessions.
 
     Everything that bears on decisions is in the log: the configuration and the engine's version when they differ from
-    what the log's tail was folded under, and the calendar when it is not long enough or says something else.
+    what the log's tail was folded under, the calendar when it is not long enough or says something else, and the
+    releases of a live feed; a tape and the simulator know more of these and tell them themselves.
+
+    Args:
+        settings: the configuration.
+        engine: recovered.
+        now_ns: the time, ns UTC.
+        on_malformed: told of each row of a calendar file that is left out.
 
     Raises:
         InputError: the tape is missing, or the log is of another kind of feed.
@@ -46,6 +55,10 @@ def prelude(settings: Settings, engine: Engine, now_ns: int) -> tuple[list[Event
     sessions = _calendar_for(settings, engine.calendar, start, end)
     if sessions is not engine.calendar:
         events.append(sessions)
+    if isinstance(feed, IbFeed):
+        scheduled = releases(settings.calendar, on_malformed)
+        if scheduled != tuple(engine.releases):
+            events.append(MacroCalendar(ts_event=ts, ts_recv=ts, releases=scheduled))
     return events, SessionCalendar(sessions.sessions)
 
 
@@ -87,7 +100,7 @@ def open_feed(
     settings: Settings,
     sessions: SessionCalendar,
     live: Callable[[IbFeed], EventSource],
-    on_malformed: Callable[[Path, int, str], None] = malformed,
+    on_malformed: Report = malformed,
 ) -> EventSource:
     """Return the feed a configuration asks for.
 
@@ -95,7 +108,7 @@ def open_feed(
         settings: the configuration.
         sessions: the sessions in force.
         live: makes the feed of Interactive Brokers.
-        on_malformed: told of a tape's rows that are left out.
+        on_malformed: told of rows of a tape or of a calendar file that are left out.
 
     Raises:
         InputError: the tape is missing.
@@ -105,9 +118,8 @@ def open_feed(
         return live(feed)
     if isinstance(feed, TapeSettings):
         speed = None if feed.speed == "full" else feed.speed
-        return TapeFeed(
-            feed.path, sessions, speed=speed, on_malformed=on_malformed, releases=releases(settings.calendar)
-        )
+        scheduled = releases(settings.calendar, on_malformed)
+        return TapeFeed(feed.path, sessions, speed=speed, on_malformed=on_malformed, releases=scheduled)
 
     def extend(day: date) -> Calendar:
         return calendar(settings.calendar, day - timedelta(days=_DAYS_OF_HISTORY), day + timedelta(days=800))
@@ -118,5 +130,5 @@ def open_feed(
         start=feed.start,
         session_s=feed.session_s,
         extend=extend,
-        releases=releases(settings.calendar),
+        releases=releases(settings.calendar, on_malformed),
     )

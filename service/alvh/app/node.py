@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from pathlib import Path
 from random import SystemRandom
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from alvh.app.feeds import open_feed, prelude
 from alvh.app.inbox import Door, RefusedError
 from alvh.app.live import FeedWatch, LiveFeed, live_feed
 from alvh.app.requests import Errands
+from alvh.app.sources import malformed
 from alvh.core.effects import Effect
 from alvh.core.engine import Engine
 from alvh.core.events import Event
@@ -167,6 +169,11 @@ class InstanceNode:
         runner.checkpoint_every = self._settings.redis.checkpoint_every
         return runner
 
+    def _left_out(self, path: Path, line: int, reason: str) -> None:
+        """Count and name a row of a tape or of a calendar file."""
+        self._observer.refused("row", "malformed")
+        malformed(path, line, reason)
+
     def perform(self, effect: Effect) -> None:
         """Carry out what the engine asked for (the runner's `Requests`)."""
         self._errands.perform(effect)
@@ -223,14 +230,15 @@ class InstanceNode:
         position = await self._runner.take_over(lease.epoch)
         with suppress(OutageError):
             self._on_recalled(await self.outbox.newest(RECALLED))
-        events, sessions = prelude(self._settings, self.engine, self._clock.now())
+        events, sessions = prelude(self._settings, self.engine, self._clock.now(), self._left_out)
         feed = self.feed = open_feed(
             self._settings,
             sessions,
             lambda ib: live_feed(self._settings, ib, sessions, lambda: self.engine, self._watched()),
+            self._left_out,
         )
         if isinstance(feed, LiveFeed):
-            self._errands.chains = feed
+            self._errands.fetch_from(feed)
         broker = self._new_broker(lease)
         self._relay = Relay(
             self.outbox,

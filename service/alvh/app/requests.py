@@ -15,6 +15,10 @@ _LOGGER: Final = logging.getLogger(__name__)
 _LOOK_AGAIN_S: Final = 30.0
 
 
+# What somebody sent us on purpose, and would like to know about; quotes are counted alone.
+_SAID: Final = frozenset({"answer", "observation", "chain"})
+
+
 class ChainSource(Protocol):
     """A feed that fetches option chains on demand."""
 
@@ -30,7 +34,15 @@ class Errands:
         self._clock = clock
         self._observer = observer
         self._timers: dict[str, asyncio.Task[None]] = {}
-        self.chains: ChainSource | None = None
+        self._chains: ChainSource | None = None
+        self._unfetched: list[FetchChain] = []
+
+    def fetch_from(self, chains: ChainSource) -> None:
+        """Fetch chains here from now on; also what was asked for before the feed was there, at a take-over."""
+        self._chains = chains
+        for asked in self._unfetched:
+            chains.fetch_chain(asked.request_id, asked.underlying)
+        self._unfetched.clear()
 
     def perform(self, effect: Effect) -> None:
         """Do what the engine asked for."""
@@ -40,11 +52,13 @@ class Errands:
                     task = asyncio.create_task(self._wake(effect), name=f"timer-{effect.timer_id}")
                     self._timers[effect.timer_id] = task
             case FetchChain():
-                if self.chains is not None:
-                    self.chains.fetch_chain(effect.request_id, effect.underlying)
+                if self._chains is not None:
+                    self._chains.fetch_chain(effect.request_id, effect.underlying)
+                else:
+                    self._unfetched.append(effect)
             case Refused():
                 self._observer.refused(effect.subject, effect.reason)
-                level = logging.WARNING if effect.subject == "answer" else logging.DEBUG
+                level = logging.WARNING if effect.subject in _SAID else logging.DEBUG
                 _LOGGER.log(level, "left out: %s", effect.detail)
             case _:
                 raise AssertionError(effect)

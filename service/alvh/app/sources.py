@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from alvh import __version__
-from alvh.adapters.calendars import CalendarOverrides, exchange_sessions, macro_calendar
+from alvh.adapters.calendars import CalendarOverrides, Report, exchange_sessions, macro_calendar
 from alvh.adapters.tape import TapeFeed, tape_span
 from alvh.core.codec import decode
 from alvh.core.events import Calendar, Configuration, Event
@@ -52,13 +52,17 @@ def malformed(path: Path, line: int, reason: str) -> None:
     sys.stderr.write(f"{where}: {reason}; left out\n")
 
 
-def releases(settings: CalendarSettings) -> tuple[tuple[date, str, str], ...]:
+def releases(settings: CalendarSettings, on_malformed: Report = malformed) -> tuple[tuple[date, str, str], ...]:
     """Return the releases of the configured calendar files: (date, event, time ET), rising.
+
+    Args:
+        settings: names the files.
+        on_malformed: told of each row that is left out.
 
     Raises:
         InputError: a file cannot be read.
     """
-    found = {row for path in settings.releases for row in macro_calendar(path, 0, malformed).releases}
+    found = {row for path in settings.releases for row in macro_calendar(path, 0, on_malformed).releases}
     return tuple(sorted(found))
 
 

@@ -88,6 +88,11 @@ class EngineState:
         return self._calendar
 
     @property
+    def releases(self) -> Sequence[tuple[date, str, str]]:
+        """The scheduled releases as told (S20)."""
+        return self._evaluation.releases
+
+    @property
     def flags(self) -> dict[str, bool | None]:
         """Inputs of the phase machine at the newest close, under the first portfolio's parameters."""
         return asdict(self._evaluation.book(0).flags)

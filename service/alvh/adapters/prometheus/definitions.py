@@ -55,10 +55,10 @@ class Bounds:
     phases: tuple[str, ...] = tuple(phase.value for phase in Phase)
     reasons: tuple[str, ...] = REASON_CODES
     rejections: tuple[str, ...] = (*REASONS, "no_history", "no_chain", "no_line")
-    subjects: tuple[str, ...] = ("answer", "observation", "inbound", "curve", "session", "timer")
+    subjects: tuple[str, ...] = ("answer", "observation", "inbound", "curve", "session", "timer", "chain", "row")
     refusals: tuple[str, ...] = (
         "too_large", "flood", "malformed", "retained", "not_allowed", "duplicate", "out_of_order", "unknown",
-        "unknown_portfolio", "superseded", "closed", "not_approved", "unfit", "incomplete",
+        "unknown_portfolio", "superseded", "closed", "not_approved", "unfit", "incomplete", "late",
     )  # fmt: skip
     vix_points: tuple[str, ...] = VIX_POINTS
     limits: tuple[str, ...] = ("soft", "hard")
