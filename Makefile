@@ -1,7 +1,7 @@
 # What a person types; what it does stands in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench chaos lock fmt clean
+.PHONY: help run test check bench chaos lock fmt monitoring clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -26,6 +26,9 @@ lock: ## write requirements/*.txt anew from pyproject.toml (UPGRADE=1: with newe
 
 fmt: ## lay the text of all files out, and mend what can be mended without a thought
 	@exec scripts/fmt.sh
+
+monitoring: ## write deploy/'s dashboards and alerts anew (ARGS="--runbook URL": what alerts link to)
+	@exec scripts/monitoring.sh $(ARGS)
 
 clean: ## remove what the other targets made, the daemon's data in ./var excepted
 	@rm -rf .venv .venv-test .venv-bench .venv*.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
