@@ -16,14 +16,15 @@ has_browser() {
   [ -x "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome" ]
 }
 
-# The packages of a manager for what is missing, one a line: wanted REDIS MOSQUITTO CLIENTS PROMETHEUS BROWSER NODE...
+# The packages of a manager for what is missing, one a line: wanted REDIS MOSQUITTO CLIENTS PROMETHEUS ALERTMANAGER BROWSER NODE...
 wanted() {
   has redis-server || echo "$1"
   has mosquitto || echo "$2"
   has mosquitto_pub || echo "$3"
   has prometheus || echo "$4"
-  has_browser || echo "$5"
-  has npm || printf '%s\n' "${@:6}"
+  has amtool || echo "$5"
+  has_browser || echo "$6"
+  has npm || printf '%s\n' "${@:7}"
 }
 
 # The packages of Debian that Python needs for a virtual environment.
@@ -61,7 +62,7 @@ apt_get() {
 
 install_apt() {
   local packages
-  packages=$(wanted redis-server mosquitto mosquitto-clients prometheus chromium nodejs npm; wanted_python)
+  packages=$(wanted redis-server mosquitto mosquitto-clients prometheus prometheus-alertmanager chromium nodejs npm; wanted_python)
   [ -n "$packages" ] || return 0
   if [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then
     return 0
@@ -78,7 +79,7 @@ install_apt() {
 
 install_brew() {
   local packages
-  packages=$(wanted redis mosquitto mosquitto prometheus "" node | sort -u)
+  packages=$(wanted redis mosquitto mosquitto prometheus "" "" node | sort -u)
   scripts/python.sh >/dev/null 2>&1 || packages="$packages python@3.13"
   for package in $packages; do
     echo "installing $package"
@@ -105,5 +106,6 @@ if [ -n "$lacking" ]; then
   exit 1
 fi
 has prometheus || echo "make: no prometheus, so its tests are skipped; $how prometheus" >&2
+has amtool || echo "make: no alertmanager, so its tests are skipped; $how prometheus-alertmanager" >&2
 has_browser || echo "make: no browser, so the page's tests are skipped; $how chromium (Ubuntu: snap install chromium)" >&2
 scripts/python.sh >/dev/null

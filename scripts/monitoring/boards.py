@@ -51,7 +51,7 @@ def _quantiles(metric: str) -> tuple[Query, ...]:
 
 def _heat(title: str, metric: str) -> Panel:
     expr = f"sum by (le) (increase({of_all(f'{metric}_bucket')}{_RATE}))"
-    query = Query(expr=expr, legend="{{le}}", format="heatmap", exemplars=True)
+    query = Query(expr=expr, legend="{{le}}", format="heatmap")
     return Panel(title=title, kind="heatmap", metric=metric, queries=(query,))
 
 

@@ -125,6 +125,18 @@ def test_the_watchdog_reaches_alertmanager(whole: Stack) -> None:
     assert until(lambda: "AlvhWatchdog" in names())
 
 
+def test_an_adjustment_can_be_found_by_the_exemplar_of_its_count(whole: Stack) -> None:
+    def ids() -> set[str]:
+        now = time.time()
+        span = {"start": f"{now - 600:.0f}", "end": f"{now + 60:.0f}"}
+        found = whole.prometheus("query_exemplars", query="alvh_adjustments_total", **span)
+        return {each["labels"]["event_id"] for series in found for each in series["exemplars"]}
+
+    assert until(lambda: bool(ids()))
+    known = {message["id"] for message in whole.page("/api/adjustments?limit=500")}
+    assert ids() & known
+
+
 def test_what_is_documented_is_what_a_running_daemon_serves(whole: Stack) -> None:
     page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
     documented = dict(re.findall(r"^\| `(alvh_\w+)` \| (\w+) \|", page, re.MULTILINE))

@@ -58,7 +58,9 @@ def test_every_entry_has_hashes_and_no_list_names_a_host(packages: str) -> None:
     assert not [entry for entry in entries if not re.search(r"--hash=sha256:[0-9a-f]{64}", entry)]
 
 
-@pytest.mark.parametrize(("part", "whole"), [("messages.txt", "service.txt"), ("service.txt", "run.txt"), ("run.txt", "test.txt")])
+@pytest.mark.parametrize(
+    ("part", "whole"), [("messages.txt", "service.txt"), ("service.txt", "run.txt"), ("run.txt", "test.txt")]
+)
 def test_what_is_tested_is_what_runs(part: str, whole: str) -> None:
     tested = locked(whole)
     assert not [str(each) for key, each in locked(part).items() if tested[key].specifier != each.specifier]
