@@ -209,6 +209,15 @@ SERVICE: Final = (
         action="Bring Redis back with its data. Do not start an empty one in its place.",
     ),
     Alert(
+        name="AlvhLogNotDurable",
+        severity="warning",
+        expr=f"({leader('log_durable')} == 0) {ON_DUTY}",
+        for_s=300,
+        summary="What Redis confirms may not survive a failure of its host",
+        meaning="Redis does not write every command to its disk before it answers, or does not tell whether it does.",
+        action="Set appendonly yes, appendfsync always, as in deploy/redis/redis.conf; the daemon's log says more.",
+    ),
+    Alert(
         name="AlvhBrokerLost",
         severity="critical",
         expr=f"({leader('mqtt_connected')} == 0) {ON_DUTY}",

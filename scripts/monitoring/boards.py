@@ -307,6 +307,7 @@ OPERATIONS: Final[Mapping[str, Sequence[Panel]]] = {
             "outbox_pending_messages",
             Query(expr=of_all("outbox_pending_messages"), legend="{{instance}}"),
         ),
+        _stat("Log durable", "log_durable", f"max({of_leader('log_durable')})", words=_YES_NO, steps=GREEN_AT_ONE),
     ),
     "Nodes": (
         _lines("Who leads", "leader", Query(expr=of_all("leader"), legend="{{instance}}"), width=8),

@@ -41,6 +41,7 @@ LEADERS: Final[Mapping[str, tuple[str, ...]]] = {
     "publish_timestamp_seconds": (),
     "outbox_pending_messages": (),
     "mqtt_connected": (),
+    "log_durable": (),
     "feed_connected": (),
 }
 """What the leader's word is asked for, with the labels that stay."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -39,10 +40,7 @@ class Stack:
 
     def prometheus(self, path: str, **query: str) -> Any:  # noqa: ANN401 - whatever is answered
         """Ask Prometheus's API; returns its data."""
-        url = f"http://127.0.0.1:{self.prometheus_port}/api/v1/{path}?{urllib.parse.urlencode(query)}"
-        answer = _asked(url, {})
-        assert answer["status"] == "success", answer
-        return answer["data"]
+        return of_prometheus(self.prometheus_port, path, **query)
 
     def found(self, expr: str) -> list[Mapping[str, Any]]:
         """Return the series an instant query gives."""
@@ -52,6 +50,13 @@ class Stack:
     def alertmanager(self, path: str) -> Any:  # noqa: ANN401 - whatever is answered
         """Ask Alertmanager's API."""
         return _asked(f"http://127.0.0.1:{self.alertmanager_port}/api/v2/{path}", {})
+
+
+def of_prometheus(port: int, path: str, **query: str) -> Any:  # noqa: ANN401 - whatever is answered
+    """Ask the API of a Prometheus; returns its data."""
+    answer = _asked(f"http://127.0.0.1:{port}/api/v1/{path}?{urllib.parse.urlencode(query)}", {})
+    assert answer["status"] == "success", answer
+    return answer["data"]
 
 
 def _asked(url: str, headers: Mapping[str, str]) -> Any:  # noqa: ANN401 - whatever is answered
@@ -95,7 +100,7 @@ def stack() -> Iterator[Stack]:
         made = running_here.enter_context(daemon(_configuration(folder, redis.port, broker.port, http), folder))
         if found := shutil.which("prometheus-alertmanager") or shutil.which("alertmanager"):
             running_here.enter_context(_alertmanager_of(folder, found, alertmanager))
-        prometheus = running_here.enter_context(_prometheus_of(folder, http, alertmanager))
+        prometheus = running_here.enter_context(prometheus_of(folder, http, alertmanager))
         yield Stack(
             secrets=secrets,
             redis_port=redis.port,
@@ -175,10 +180,17 @@ def _configuration(folder: Path, redis: int, broker: int, http: int) -> Path:
 
 
 @contextmanager
-def _prometheus_of(folder: Path, http: int, alertmanager: int) -> Iterator[Server]:
+def prometheus_of(folder: Path, http: int, alertmanager: int, *, for_s: str = "") -> Iterator[Server]:
+    """Run Prometheus with the rules of deploy/, every second; with `for_s` no alert waits longer than that.
+
+    Then what is called old is so after three seconds, too: a test has no minutes.
+    """
     home, port = _home(folder, "prometheus"), free_port()
     for name in ("recorded.yml", "alerts.yml"):
-        placed(f"prometheus/{name}", home / name, {"interval: 15s": "interval: 1s"})
+        made = placed(f"prometheus/{name}", home / name, {"interval: 15s": "interval: 1s"})
+        if for_s:
+            text = re.sub(r"\bfor: \d+s", f"for: {for_s}", made.read_text(encoding="utf-8"))
+            made.write_text(text.replace("> 60)", "> 3)"), encoding="utf-8")
     configuration = placed(
         "prometheus/prometheus.yml",
         home / "prometheus.yml",

@@ -34,6 +34,8 @@ HEALTHY: Final[Series] = {
     "alvh_ready{b}": "0",
     "alvh_redis_connected{a}": "1",
     "alvh_redis_connected{b}": "1",
+    "alvh_log_durable{a}": "1",
+    "alvh_log_durable{b}": "0",
     "alvh_mqtt_connected{a}": "1",
     "alvh_mqtt_connected{b}": "0",
     "alvh_feed_connected{a}": "1",
@@ -128,6 +130,7 @@ FAULTS: Final[Mapping[str, Sequence[tuple[Series, Mapping[str, str]]]]] = {
         ({"alvh_redis_connected{a}": "0"}, {}),
         ({"alvh_redis_connected{b}": "0"}, {}),
     ],
+    "AlvhLogNotDurable": [({"alvh_log_durable{a}": "0"}, {})],
     "AlvhBrokerLost": [({"alvh_mqtt_connected{a}": "0"}, {})],
     "AlvhClockSkew": [
         ({"alvh_clock_timestamp_seconds{b}": f"5+{STEP_S}x{{n}}"}, {}),
@@ -238,7 +241,12 @@ def test_healthy_nodes_are_silent_and_what_is_mended_resolves(tmp_path: Path) ->
     mended = {f"alvh_hedge_cost_ratio{{a,{PORTFOLIO}}}": "0.41x10 0.39x{n}"}
     failed_over = {"alvh_leader{a}": "1x10 0x{n}", "alvh_leader{b}": "0x10 1x{n}"}
     failed_over |= {name.replace("{a", "{b"): value for name, value in HEALTHY.items() if "_seconds{a" in name}
-    failed_over |= {"alvh_mqtt_connected{b}": "1", "alvh_ready{b}": "1", "alvh_feed_connected{b}": "1"}
+    failed_over |= {
+        "alvh_mqtt_connected{b}": "1",
+        "alvh_log_durable{b}": "1",
+        "alvh_ready{b}": "1",
+        "alvh_feed_connected{b}": "1",
+    }
     failed_over |= {f"alvh_hedge_cost_ratio{{b,{PORTFOLIO}}}": "0.39"}
     series = [
         each
