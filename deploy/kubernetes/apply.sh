@@ -4,7 +4,10 @@ set -eu
 cd "$(dirname "$0")"
 ../secrets.sh
 kubectl apply -f namespace.yaml
-kubectl -n alvh create secret generic alvh --from-file=../secrets --dry-run=client -o yaml | kubectl apply -f -
+for secret in ../secrets/*; do
+  [ ! -f "$secret" ] || set -- "$@" "--from-file=$secret"
+done
+kubectl -n alvh create secret generic alvh "$@" --dry-run=client -o yaml | kubectl apply -f -
 kubectl -n alvh create configmap redis --from-file=../redis --dry-run=client -o yaml | kubectl apply -f -
 kubectl -n alvh create configmap mosquitto --from-file=../mosquitto/mosquitto.conf --from-file=../mosquitto/acl \
   --from-file=../mosquitto/start.sh --from-literal=keep= --dry-run=client -o yaml | kubectl apply -f -

@@ -9,7 +9,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -66,13 +66,14 @@ def _asked(url: str, headers: Mapping[str, str]) -> Any:  # noqa: ANN401 - whate
 
 
 def until(is_so: Callable[[], bool], seconds: float = PATIENCE_S) -> bool:
-    """Wait until something is so; return whether it became so."""
+    """Wait until something is so; return whether it became so. Who cannot be asked yet has not said that it is."""
     give_up = time.monotonic() + seconds
-    while not is_so():
-        if time.monotonic() > give_up:
-            return False
+    while time.monotonic() < give_up:
+        with suppress(OSError):
+            if is_so():
+                return True
         time.sleep(0.2)
-    return True
+    return False
 
 
 def placed(source: str, target: Path, replaced: Mapping[str, str]) -> Path:

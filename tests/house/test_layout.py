@@ -107,7 +107,7 @@ def test_nothing_names_this_machine() -> None:
     suffixes = {".py", ".sh", ".md", ".toml", ".txt", ".in", ".yaml", ".yml", ".html", ".js", ".css", ".json"}
     places = "|".join(re.escape(str(place)) for place in (ROOT, Path.home()) if place != Path(place.anchor))
     named = re.compile(rf"(?<![\w./$}}>-])(?:{places})/")
-    folders = (*FOLDERS, "docs", "requirements", "examples")
+    folders = (*FOLDERS, "docs", "requirements", "examples", "deploy")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
     files += [ROOT / file for file in ("CHANGELOG.md", "README.md", "pyproject.toml")]
     read = (path for path in files if path.suffix in suffixes)
