@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
-COMMANDS = sorted(set(re.findall(r"`(?:[./\w]+/)?alvh ([a-z]+)", README)))
+COMMANDS = sorted(set(re.findall(r"`(?:[./\w]+/)?alvh ([a-z-]+)", README)))
 
 
 def test_targets_exist() -> None:
