@@ -300,6 +300,20 @@ class IwmPuts(Part):
     grid: ScenarioGrid | None = of("the scenario grid", default=None)
 
 
+class PutHedge(Part):
+    """IWM puts that cover small caps, where these were chosen (6.3); part of the message's premium, risk and d_book."""
+
+    n_held: int = of("puts held", "contracts")
+    n: int = of("puts held behind the proposal", "contracts")
+    target_gain: float = of("share of the small caps' design loss they are to offset", "USD")
+    gain: float = of("what they gain in the design scenario", "USD")
+    offset: float | None = of("that over the small caps' loss there", "ratio")
+    cost: float = of("over the budget horizon if nothing moves", "USD")
+    budget: float = of("what they may cost", "USD")
+    premium: float = of("what can be lost with them", "USD")
+    delta: float = of("by beta*", "USD per +1 % SPX")
+
+
 class Protocol(Part):
     """What was decided about a leg before it is held."""
 

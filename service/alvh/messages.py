@@ -28,6 +28,7 @@ from alvh.message_parts import (
     Package,
     Part,
     Protocol,
+    PutHedge,
     RuleCheck,
     SignalPart,
     SmallCapPart,
@@ -182,6 +183,7 @@ class HedgeAdjustment(Part):
     fallbacks_used: list[str] = of("replacements taken for want of liquidity", default=[])
     liquidity: list[LiquidityCheck] = of("the gate's verdict per leg", default=[])
     # Alternative, protocols, discipline, workflow
+    put_hedge: PutHedge | None = of("IWM puts that cover the small caps, where these were chosen", default=None)
     iwm_puts: IwmPuts | None = of("what straight IWM puts would have done for the same money", default=None)
     financing: list[FinancingPart] = of("financing spreads held, and the one proposed", default=[])
     financing_checks: list[RuleCheck] = of("how a financing spread stands against every rule of 3.6", default=[])

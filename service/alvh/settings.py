@@ -10,7 +10,7 @@ import json
 import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
@@ -19,6 +19,7 @@ from pydantic import (
     Field,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
@@ -83,8 +84,20 @@ class Portfolio(Knobs):
         default=None, description="VIX above which no new condor is opened (S44, 3.7 HOLD_NEW), points"
     )
     approvals_required: bool = Field(default=False, description="every adjustment waits for an answer")
-    hedge_instrument: Literal["alvh", "iwm_put", "mix"] = Field(default="alvh", description="the trader's choice")
+    hedge_instrument: Literal["alvh", "iwm_put", "mix"] = Field(
+        default="alvh",
+        description="what covers the small caps (6.3): the VIX hedge, IWM puts, or each of them half; condors are "
+        "always the VIX hedge's",
+    )
     methodology: Methodology = Methodology()
+
+    @model_validator(mode="after")
+    def _has_what_puts_cover(self) -> Self:
+        if self.hedge_instrument != "alvh" and not self.small_caps:
+            raise ValueError(f"expected small_caps beside hedge_instrument: {self.hedge_instrument}")
+        if self.hedge_instrument == "iwm_put" and self.hedge_small_caps:
+            raise ValueError("expected hedge_small_caps: false beside hedge_instrument: iwm_put, which covers them")
+        return self
 
 
 def _demo() -> list[Portfolio]:

@@ -73,6 +73,8 @@ def remember(
     held: dict[str, int] = {}
     for row in rows.values():
         held[row.leg] = held.get(row.leg, 0) + row.held
+    for change in (change for change in changes if change.unit is None):
+        held[change.lot.leg] = held.get(change.lot.leg, 0) + change.held
     proposals = state.hedge.setdefault("proposals", {})
     proposals[event_id] = {
         "session": session.isoformat(),
@@ -140,6 +142,8 @@ def _leg_fault(proposal: Mapping[str, Any] | None, amendment: Mapping[str, Any])
         return f"{leg}: no proposal of it can be amended to {quantity}"
     units, at = found
     more = units[at] - proposal["units"][at]
+    if proposal["each"][at] is None and more > 0:
+        return f"{leg}: expected at most {quantity - more} units"
     if proposal["sized"] is None or proposal["each"][at] is None or not more:
         return None
     return _limit_fault(proposal, f"{leg}: {quantity} would", more, proposal["each"][at])

@@ -9,6 +9,7 @@ from alvh.core.hedge.book import CONDOR_MULTIPLIER, VIX_OPTION_MULTIPLIER, Condo
 from alvh.core.hedge.bookings import book_units, condor_lines, settle_expired
 from alvh.core.hedge.holdings import HeldCondor, Holdings, Lot, LotPart
 from alvh.core.hedge.program import ChosenCondor, CondorProgram, NoCondor, choose_condor, is_due, model_condor
+from alvh.core.hedge.put_quotes import put_quote
 from alvh.core.hedge.settlement import SettlementPrices, class_rule
 from alvh.core.hedge.snapshot import Snapshot
 from alvh.core.hedge.spx_quotes import spx_quote
@@ -17,11 +18,12 @@ from alvh.core.hedge.symbols import cfe_symbol, is_vix_monthly, occ_symbol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
-    """What one contract of each symbol is worth now, points: of the condors, of the hedge, of its financing."""
+    """What one contract of each symbol is worth now, points: of condors, hedge, its financing and IWM puts."""
 
     condors: Mapping[str, float]
     sleeve: Mapping[str, float]
     overlays: Mapping[str, float] = field(default_factory=dict)
+    puts: Mapping[str, float] = field(default_factory=dict)
 
 
 def marks_of(holdings: Holdings, snapshot: Snapshot) -> Marks:
@@ -35,9 +37,11 @@ def marks_of(holdings: Holdings, snapshot: Snapshot) -> Marks:
     overlays = {
         part.symbol: spx_quote(snapshot, part.trading_class, part.expiry, "C", part.strike or 0.0).mid
         for lot in holdings.overlays
+        if lot.leg == "FIN"
         for part in lot.parts
     }
-    return Marks(condors=condors, sleeve=sleeve, overlays=overlays)
+    puts = {lot.symbols[0]: put_quote(snapshot, lot).mid for lot in holdings.overlays if lot.leg == "IWM"}
+    return Marks(condors=condors, sleeve=sleeve, overlays=overlays, puts=puts)
 
 
 def side_marks(condor: Condor, snapshot: Snapshot) -> tuple[float, ...]:
@@ -90,6 +94,7 @@ def begin(holdings: Holdings, held: HeldCondor, snapshot: Snapshot, prices: Sequ
     marks = marks_of(holdings, snapshot)
     holdings.sleeve.begin_life(held.key, marks.sleeve)
     holdings.financing.begin_life(held.key, marks.overlays)
+    holdings.puts.begin_life(held.key, marks.puts)
     holdings.condors.append(held)
 
 
@@ -99,6 +104,7 @@ def begin_lives(holdings: Holdings, snapshot: Snapshot) -> None:
     for held in holdings.condors:
         holdings.sleeve.begin_life(held.key, marks.sleeve)
         holdings.financing.begin_life(held.key, marks.overlays)
+        holdings.puts.begin_life(held.key, marks.puts)
 
 
 def end(holdings: Holdings, held: HeldCondor) -> None:
@@ -106,6 +112,7 @@ def end(holdings: Holdings, held: HeldCondor) -> None:
     holdings.condors.remove(held)
     holdings.sleeve.end_life(held.key)
     holdings.financing.end_life(held.key)
+    holdings.puts.end_life(held.key)
 
 
 def adopt_legs(holdings: Holdings, legs: Sequence[Mapping[str, Any]], snapshot: Snapshot) -> list[str]:
@@ -197,14 +204,16 @@ def settle(
     """
     known = _prices(snapshot, settles, closes)
     notes = []
-    for ledger in (holdings.condor_ledger, holdings.sleeve, holdings.financing):
+    for ledger in (holdings.condor_ledger, holdings.sleeve, holdings.financing, holdings.puts):
         for settled in settle_expired(ledger, snapshot.session, known):
             if settled.at is None:
                 notes.append(f"not_settled:{settled.contract.symbol}")
             elif settled.at.is_proxy:
                 notes.append(f"settled_at_{settled.at.source}:{settled.contract.symbol}")
     open_condors = {lot.contract.symbol for lot in holdings.condor_ledger.lots}
-    open_lots = {lot.contract.symbol for ledger in (holdings.sleeve, holdings.financing) for lot in ledger.lots}
+    open_lots = {
+        lot.contract.symbol for ledger in (holdings.sleeve, holdings.financing, holdings.puts) for lot in ledger.lots
+    }
     for held in list(holdings.condors):
         if held.expiry <= snapshot.session and not any(
             line.contract.symbol in open_condors for line in condor_lines(held.condor)
@@ -233,7 +242,7 @@ def _prices(
 ) -> Callable[[str], SettlementPrices]:
     def known(trading_class: str) -> SettlementPrices:
         underlying = class_rule(trading_class).underlying
-        closing = snapshot.market.spx if underlying == "SPX" else snapshot.market.vix
+        closing = {"SPX": snapshot.market.spx, "IWM": snapshot.market.iwm}.get(underlying, snapshot.market.vix)
         return SettlementPrices(
             official=settles.get(snapshot.session) if underlying == "VIX" else None,
             closing=closing,

@@ -117,6 +117,7 @@ def apply(holdings: Holdings, move: CondorMove, *, fee_usd: float, session: date
     if held.key not in {piece.key for piece in pieces}:
         holdings.sleeve.end_life(held.key)
         holdings.financing.end_life(held.key)
+        holdings.puts.end_life(held.key)
     return count
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from alvh.core.announce import Decision, in_order
 from alvh.core.events import Answer
-from alvh.core.hedge import answered, bookkeeping, defence, financing, lot_rules
+from alvh.core.hedge import answered, bookkeeping, defence, financing, lot_rules, put_desk
 from alvh.core.hedge.answered import Limits
 from alvh.core.hedge.bookkeeping import marks_of
 from alvh.core.hedge.condor_desk import draw_lines, due_of, holds_new, is_new_roll, plan_of, rearm, tried
@@ -22,6 +22,7 @@ from alvh.core.hedge.phases import Phase, PhaseParameters, PhaseState
 from alvh.core.hedge.position_words import position_signals, told_later
 from alvh.core.hedge.program import ChosenCondor, CondorProgram, NoCondor
 from alvh.core.hedge.proposal import Proposal, proposed
+from alvh.core.hedge.put_desk import plan_puts
 from alvh.core.hedge.sizing import Sizing, Worked, glance, glance_at_held, report, work
 from alvh.core.hedge.sizing_desk import Change, Fees, Question, ask, changes_of, execute, small_caps_of
 from alvh.core.hedge.sizing_inputs import SizingParameters
@@ -56,7 +57,7 @@ class HedgeDesk:
         self._targets = TargetParameters.from_methodology(self._methodology)
         self._sizes = SizingParameters.from_portfolio(portfolio)
         self._fees = Fees.of(document["fees"])
-        # Configurations in logs of version 0.1 have none.
+        self._put_share = 1.0 - self._sizes.small_cap_share
         self._stress = tuple(StressCase.from_plain(case) for case in document.get("stress", ()))
         program = portfolio["condor_program"]
         self._program = None if program is None else CondorProgram.from_plain(program)
@@ -202,16 +203,14 @@ class HedgeDesk:
             return
         trial = Holdings.from_plain(look.holdings.as_plain())
         bookkeeping.sell(trial, chosen, look.snapshot, fee_usd=self._fees.option)
-        why = self._hold_new(look, second_engine=self._second_engine(look, trial))
+        above, second = self._portfolio.get("hold_new_above"), self._second_engine(look, trial)
+        why = holds_new(look.snapshot.market.vix, above, second_engine=second)
         if why is not None:
             look.holds_new = True
             look.notes.append(f"hold_new: {why}")
             return
         look.holdings = trial
         look.notes += [f"condor_{note}" for note in chosen.notes]
-
-    def _hold_new(self, look: Look, *, second_engine: bool) -> str | None:
-        return holds_new(look.snapshot.market.vix, self._portfolio.get("hold_new_above"), second_engine=second_engine)
 
     def _second_engine(self, look: Look, trial: Holdings) -> bool:
         """Whether a new condor's expected return, its hedge paid, would stay below the hurdle (S30)."""
@@ -257,7 +256,7 @@ class HedgeDesk:
 
     def _glance(self, look: Look, state: PortfolioState) -> None:
         """See what is held; and where a message is due or the soft timer has run, ask what should be."""
-        look.leaving = financing.leaving(look)
+        look.leaving = financing.leaving(look) | put_desk.leaving(look)
         if not look.snapshot.nodes:
             return
         now = lot_rules.circumstances(look.situation, look.phase.phase)
@@ -387,8 +386,18 @@ class HedgeDesk:
         if not look.may_increase:
             changes, cut = without_growth(changes, sizing)
         sizing = self._financed(look, worked, sizing, changes, reasons)
-        look.sizing = sizing = sizing if cut is None else replace(sizing, bindings=(*sizing.bindings, cut))
-        return sizing, [*changes, *backs, *([look.offer.change] if look.offer and look.offer.change else [])]
+        cuts = [] if cut is None else [cut]
+        if look.offer is not None and look.offer.change is not None:
+            changes.append(look.offer.change)
+        if self._put_share > 0.0 or any(lot.leg == "IWM" for lot in look.holdings.overlays):
+            may_buy = look.may_increase and self._target(look).adds_allowed and not NO_PURCHASES.issuperset(reasons)
+            is_off = look.phase.phase is Phase.OFF
+            look.puts = plan_puts(look, sizing, self._sizes, self._put_share, may_buy=may_buy, is_off=is_off)
+        if look.puts is not None:
+            changes += look.puts.changes
+            cuts += look.puts.bindings
+        look.sizing = sizing = replace(sizing, bindings=(*sizing.bindings, *cuts)) if cuts else sizing
+        return sizing, [*changes, *backs]
 
     def _financed(
         self, look: Look, worked: Worked, sizing: Sizing, changes: Sequence[Change], reasons: tuple[str, ...]
@@ -396,17 +405,7 @@ class HedgeDesk:
         """Look for a financing spread (3.6); return the sizing with it where one is offered."""
         if NO_PURCHASES.issuperset(reasons) or not self._target(look).adds_allowed:
             return sizing
-        debit = sum(change.net * change.lot.multiplier * change.units for change in changes
-                    if change.units > 0 and change.lot.parts[0].strike is not None)  # fmt: skip
-        asked = financing.FinancingQuestion(
-            phase=look.phase.phase,
-            rolling_up=any(rule.startswith("ROLL_UP") for rule in look.leaving.values()),
-            gross_debit=debit,
-            deltas=sizing.deltas,
-            guards_book=look.small_caps is not None,
-            release_pending=look.situation.release_pending,
-        )
-        look.offer = financing.offer(look.holdings, look.snapshot, look.situation.book, asked)
+        look.offer = financing.offer(look, financing.question_of(look, sizing, changes))
         if look.offer is None or look.offer.spread is None:
             return sizing
         return report(replace(worked, inputs=replace(worked.inputs, offered=(look.offer.spread,))))

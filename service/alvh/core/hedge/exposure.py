@@ -138,7 +138,7 @@ def budget_of(inputs: SizingInputs, exposure: Exposure, plan: SlotPlan, table: U
     small = 0.0
     if parameters.scope == "split" and inputs.small_caps is not None:
         weight = parameters.bands.weight(front_price(inputs.market))
-        small = weight * inputs.small_caps.exposure * exposure.horizon / VXTH_DAYS
+        small = inputs.small_cap_share * weight * inputs.small_caps.exposure * exposure.horizon / VXTH_DAYS
     return Budget(
         cost_to_date=to_date,
         cap=cap,

@@ -12,6 +12,7 @@ from alvh.core.hedge.harvest import Circumstances, HeldLeg, due
 from alvh.core.hedge.holdings import HeldCondor, Holdings, Lot, LotPart
 from alvh.core.hedge.liquidity import Kind, Touch, gate_spread
 from alvh.core.hedge.look import Look
+from alvh.core.hedge.outcome import Sizing
 from alvh.core.hedge.phases import Phase, PhaseState
 from alvh.core.hedge.scenario import financing_delta, financing_losses
 from alvh.core.hedge.sizing_desk import Change
@@ -65,7 +66,7 @@ def leaving(look: Look) -> dict[str, str]:
     if not snapshot.is_fresh_for_condors:
         return {}
     found = {}
-    for lot in look.holdings.overlays:
+    for lot in (lot for lot in look.holdings.overlays if lot.leg == "FIN"):
         long, short = quotes_of(lot, snapshot)
         credit = -lot.entry_price
         rule = due(
@@ -107,7 +108,7 @@ def buy_backs(holdings: Holdings, snapshot: Snapshot, going: dict[str, str]) -> 
     """Return the changes that buy back what is to go: the sold call at its ask, the bought one at its bid."""
     changes = []
     for lot in holdings.overlays:
-        if " ".join(lot.symbols) in going:
+        if lot.leg == "FIN" and " ".join(lot.symbols) in going:
             long, short = quotes_of(lot, snapshot)
             prices = (long.bid, short.ask)
             changes.append(Change(lot=lot, units=-lot.quantity, held=lot.quantity, prices=prices, unit=None))
@@ -152,12 +153,30 @@ class FinancingQuestion:
     release_pending: bool
 
 
-def offer(holdings: Holdings, snapshot: Snapshot, book: SignalBook, asked: FinancingQuestion) -> Offer | None:
+def question_of(look: Look, sizing: Sizing, changes: Sequence[Change]) -> FinancingQuestion:
+    """Return what decides on a sale beside these changes of the hedge."""
+    debit = sum(
+        change.net * change.lot.multiplier * change.units
+        for change in changes
+        if change.units > 0 and change.lot.parts[0].strike is not None
+    )
+    return FinancingQuestion(
+        phase=look.phase.phase,
+        rolling_up=any(rule.startswith("ROLL_UP") for rule in look.leaving.values()),
+        gross_debit=debit,
+        deltas=sizing.deltas,
+        guards_book=look.small_caps is not None,
+        release_pending=look.situation.release_pending,
+    )
+
+
+def offer(look: Look, asked: FinancingQuestion) -> Offer | None:
     """Return the financing of an event; None where there is no condor to lean on, no debit, or no listed spread.
 
     The spread stands against the condors that expire first: it never outlives them. The greatest number that passes
     every rule is taken. What it will earn does not enlarge the purchases of the same event: its approvals may not come.
     """
+    holdings, snapshot, book = look.holdings, look.snapshot, look.situation.book
     condors = sorted((held for held in holdings.condors if held.condor.has_calls), key=lambda held: held.expiry)
     allowed = asked.phase is Phase.CONFIRMED or (asked.phase is Phase.STAGED and asked.rolling_up)
     if not condors or not allowed or asked.gross_debit <= 0.0 or not snapshot.is_fresh_for_condors:

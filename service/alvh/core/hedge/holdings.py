@@ -9,8 +9,8 @@ from alvh.core.hedge.book import Condor
 from alvh.core.hedge.bookings import Line
 from alvh.core.hedge.ledger import Contract, Ledger
 
-OVERLAYS: Final = ("FIN",)
-"""Legs no sizing solves for: SPX options beside the hedge."""
+OVERLAYS: Final = ("FIN", "IWM")
+"""Legs no sizing solves for: SPX call spreads sold beside the hedge, IWM puts bought for small caps."""
 
 Terms = tuple[tuple[date, float | None, int], ...]
 """What one unit is made of, whatever the class: (expiry, strike, ratio) of each part."""
@@ -69,7 +69,7 @@ class Lot:
     """Units of one hedge leg, of one make.
 
     Attributes:
-        leg: L1, L1b, L2, L3a, L3b or FIN.
+        leg: L1, L1b, L2, L3a, L3b, FIN or IWM.
         parts: what one unit is made of; of FIN the bought call first, then the sold one.
         multiplier: dollars per point.
         quantity: units, above 0.
@@ -125,10 +125,11 @@ class Holdings:
     Attributes:
         condors: by the order of their sale.
         lots: of the legs a sizing solves for.
-        overlays: lots of SPX options beside them (FIN).
+        overlays: lots beside them: SPX options sold (FIN), IWM puts bought (IWM).
         condor_ledger: of the condors.
         sleeve: of the hedge legs.
         financing: of the hedge's FIN spreads; apart, because only a part of what they earn may pay for cost (4.6).
+        puts: of the IWM puts.
         named: keys of the condors the configuration names.
     """
 
@@ -138,6 +139,7 @@ class Holdings:
     condor_ledger: Ledger = field(default_factory=Ledger)
     sleeve: Ledger = field(default_factory=Ledger)
     financing: Ledger = field(default_factory=Ledger)
+    puts: Ledger = field(default_factory=Ledger)
     named: list[str] = field(default_factory=list)
 
     @property
@@ -147,7 +149,7 @@ class Holdings:
 
     def ledger_of(self, leg: str) -> Ledger:
         """Return the ledger a leg is booked in."""
-        return self.financing if leg in OVERLAYS else self.sleeve
+        return {"FIN": self.financing, "IWM": self.puts}.get(leg, self.sleeve)
 
     def _row_of(self, leg: str) -> list[Lot]:
         return self.overlays if leg in OVERLAYS else self.lots
@@ -184,6 +186,7 @@ class Holdings:
             "condor_ledger": self.condor_ledger.as_plain(),
             "sleeve": self.sleeve.as_plain(),
             "financing": self.financing.as_plain(),
+            "puts": self.puts.as_plain(),
             "named": list(self.named),
         }
 
@@ -198,6 +201,7 @@ class Holdings:
             condor_ledger=Ledger.from_plain(plain["condor_ledger"]),
             sleeve=Ledger.from_plain(plain["sleeve"]),
             financing=Ledger.from_plain(plain["financing"]) if "financing" in plain else Ledger(),
+            puts=Ledger.from_plain(plain["puts"]) if "puts" in plain else Ledger(),
             named=list(plain["named"]),
         )
 

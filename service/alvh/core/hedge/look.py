@@ -21,6 +21,7 @@ from alvh.core.situation import Situation
 if TYPE_CHECKING:
     from alvh.core.hedge.condor_desk import CondorPlan
     from alvh.core.hedge.financing import Offer
+    from alvh.core.hedge.put_desk import PutPlan
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +52,7 @@ class Look:
         offer: the financing spread of the decision and how it stands against its rules; None where none was looked at.
         plan: what the condors should do.
         stress: cases of the stress library (S48).
+        puts: the IWM puts of the decision; None where the trader has not chosen them.
     """
 
     situation: Situation
@@ -83,6 +85,7 @@ class Look:
     offer: "Offer | None" = None
     plan: "CondorPlan | None" = None
     stress: tuple[StressCase, ...] = ()
+    puts: "PutPlan | None" = None
 
     @property
     def keeps_hedge(self) -> bool:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from alvh.core.hedge.condor_actions import CondorAction
 from alvh.core.hedge.condor_moves import CondorMove, Place
 from alvh.core.hedge.execution_windows import time_window
-from alvh.core.hedge.holdings import HeldCondor, LotPart
+from alvh.core.hedge.holdings import HeldCondor, Lot, LotPart
 from alvh.core.hedge.look import Look
+from alvh.core.hedge.put_quotes import put_quote
 from alvh.core.hedge.settlement import class_rule, last_trade_date
 from alvh.core.hedge.sizing_desk import Change
 from alvh.core.hedge.spx_quotes import spx_quote
@@ -20,7 +21,7 @@ def action_of(change: Change, look: Look, verb: str) -> list[Action]:
     parts = list(zip(change.lot.parts, change.prices, strict=True))
     parts.sort(key=lambda pair: pair[0].ratio * change.units < 0)
     for part, price in parts:
-        bid, ask, mid, iv, delta, vega = _quote(part, look)
+        bid, ask, mid, iv, delta, vega = _quote(change.lot, part, look)
         count = change.units * part.ratio
         found.append(
             Action(
@@ -76,8 +77,11 @@ def holds(look: Look, changes: Sequence[Change]) -> list[Action]:
 
 
 def _quote(
-    part: LotPart, look: Look
+    lot: Lot, part: LotPart, look: Look
 ) -> tuple[float | None, float | None, float, float | None, float | None, float | None]:
+    if lot.leg == "IWM":
+        put = put_quote(look.snapshot, lot)
+        return put.bid, put.ask, put.mid, put.iv, put.delta, put.vega
     if class_rule(part.trading_class).underlying == "SPX":
         sold = spx_quote(look.snapshot, part.trading_class, part.expiry, "C", part.strike or 0.0)
         return sold.bid, sold.ask, sold.mid, sold.iv, sold.delta, sold.vega

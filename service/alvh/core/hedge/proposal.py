@@ -19,7 +19,7 @@ from alvh.core.hedge.outcome import Sizing
 from alvh.core.hedge.phase_targets import PhaseTarget
 from alvh.core.hedge.phases import Phase
 from alvh.core.hedge.protocols import protocol
-from alvh.core.hedge.put_words import iwm_puts
+from alvh.core.hedge.put_words import iwm_puts, put_fields
 from alvh.core.hedge.scenario import ScenarioParameters
 from alvh.core.hedge.sizing_desk import Change, refusal_of
 from alvh.core.hedge.symbols import cfe_symbol
@@ -41,7 +41,7 @@ from alvh.message_parts import (
 
 # What fires once per crossing is no rebalance where it stands alone; a note on the floor must not make it one.
 NO_REBALANCE = frozenset({"LIQ", "CAP", "DEFENCE"})
-_ORDER = (*LEGS, "FIN")
+_ORDER = (*LEGS, "FIN", "IWM")
 _VOID_SPX = 0.03
 _VOID_VIX = 3.0
 
@@ -139,6 +139,7 @@ def proposed(
         "breakevens": _break_evens(look, sizing, methodology["timer"]["soft"]),
         "condors": _net_of_hedge(fields["condors"], sizing.cost),
     }
+    fields |= put_fields(look, sizing)
     fields["condor"] = next(iter(fields["condors"]), None)
     return Proposal(
         reasons=final,
@@ -285,7 +286,8 @@ def _executable(look: Look, changes: Sequence[Change], moves: Sequence[CondorMov
     # Financing spreads and condor moves are proposed on quotes only where these have passed the gate.
     if any(move.pricing != "quotes" for move in moves):
         return False
-    if snapshot.spx_chain is None and any(change.unit is None for change in changes):
+    legs = {change.lot.leg for change in changes}
+    if "IWM" in legs or ("FIN" in legs and snapshot.spx_chain is None):
         return False
     age = snapshot.age_of("VIX")
     calls = [call for change in changes if change.unit for call in change.unit.calls]
@@ -316,6 +318,8 @@ def _protocols(sizing: Sizing, changes: Sequence[Change], look: Look) -> list[Pr
     legs = [leg for leg in LEGS if any(change.lot.leg == leg for change in changes) or sizing.contracts.get(leg)]
     if look.holdings.overlays or any(change.lot.leg == "FIN" for change in changes):
         legs.append("FIN")
+    if look.puts is not None:
+        legs.append("IWM")
     found = [protocol(leg, look.snapshot.rules) for leg in [*legs, *(["COND"] if look.holdings.condors else [])]]
     return [
         Protocol(leg=each.leg, entry=each.entry, exit=each.exit, roll=each.roll, stop=each.stop,

@@ -15,6 +15,7 @@ from alvh.core.hedge.harvest import (
     ROLL_DTE,
     ROLL_UP_DELTA,
 )
+from alvh.core.hedge.iwm_put import PUT_DAYS, PUT_MONEYNESS
 from alvh.errors import InputError
 
 
@@ -138,6 +139,21 @@ def _financing(leg: str, _: SelectionRules) -> LegProtocol:
     )
 
 
+def _puts(leg: str, _: SelectionRules) -> LegProtocol:
+    return _write(
+        leg,
+        (
+            f"IWM puts {1 - PUT_MONEYNESS:.0%} out of the money of about {PUT_DAYS} days, where these were chosen.",
+            "Sell what the target needs no more; all of it when the hedge is switched off.",
+            "At 7 days into a new put of that geometry, or settle at expiry.",
+            "The premium paid is the most that can be lost; no stop on the price.",
+        ),
+        dte_target_days=PUT_DAYS,
+        moneyness_ratio=PUT_MONEYNESS,
+        roll_dte_days=7,
+    )
+
+
 def _condor(leg: str, _: SelectionRules) -> LegProtocol:
     return _write(
         leg,
@@ -158,5 +174,5 @@ def _condor(leg: str, _: SelectionRules) -> LegProtocol:
 
 _WRITERS: Final = MappingProxyType({
     "L1": _short_calls, "L1b": _short_calls, "L2": _calendar, "L3a": _structural, "L3b": _structural,
-    "FIN": _financing, "COND": _condor,
+    "FIN": _financing, "IWM": _puts, "COND": _condor,
 })  # fmt: skip

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from math import isfinite
+from typing import Any
 
 from alvh.core.hedge.book import SmallCaps
 from alvh.core.hedge.comparison import (
@@ -18,7 +19,7 @@ from alvh.core.hedge.comparison import (
 from alvh.core.hedge.iwm_put import model_put
 from alvh.core.hedge.look import Look
 from alvh.core.hedge.outcome import Sizing
-from alvh.message_parts import ComparisonSide, IwmPuts, ScenarioGrid
+from alvh.message_parts import ComparisonSide, IwmPuts, PutHedge, ScenarioGrid
 
 
 def iwm_puts(look: Look, sizing: Sizing, small: SmallCaps | None) -> IwmPuts | None:
@@ -65,6 +66,25 @@ def iwm_puts(look: Look, sizing: Sizing, small: SmallCaps | None) -> IwmPuts | N
         sensitivities={f"{beta:g}/{vvix:g}": offset for (beta, vvix), offset in found.sensitivities.items()},
         grid=_grid(found),
     )
+
+
+def put_fields(look: Look, sizing: Sizing) -> dict[str, Any]:
+    """Return the IWM puts chosen by the trader, and the sums of the message that they are part of."""
+    plan = look.puts
+    if plan is None:
+        return {}
+    loss = sizing.small_cap_loss_design
+    return {
+        "put_hedge": PutHedge(
+            n_held=plan.held, n=plan.wanted, target_gain=plan.target, gain=plan.gain,
+            offset=plan.gain / loss if loss > 0.0 else None, cost=plan.cost, budget=plan.budget, premium=plan.premium,
+            delta=plan.delta,
+        ),
+        "premium_at_risk": sizing.premium_at_risk + plan.premium,
+        "worst_case_hedge": sizing.worst_case_hedge + plan.premium,
+        "book_max_loss": sizing.book_max_loss + plan.premium,
+        "d_book": sizing.deltas.book + plan.delta,
+    }  # fmt: skip
 
 
 def _side(side: Side) -> ComparisonSide:

@@ -32,6 +32,7 @@ class ClassRule:
 CLASSES: Final = {
     "SPX": ClassRule(underlying="SPX", settlement=Settlement.AM, trades_on_expiry=False),
     "SPXW": ClassRule(underlying="SPX", settlement=Settlement.PM, trades_on_expiry=True),
+    "IWM": ClassRule(underlying="IWM", settlement=Settlement.PM, trades_on_expiry=True),
     "VIX": ClassRule(underlying="VIX", settlement=Settlement.VRO, trades_on_expiry=False),
     "VIXW": ClassRule(underlying="VIX", settlement=Settlement.VRO, trades_on_expiry=False),
     "VX": ClassRule(underlying="VIX", settlement=Settlement.VRO, trades_on_expiry=True),

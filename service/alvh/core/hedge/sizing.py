@@ -82,7 +82,7 @@ def glance_at_held(inputs: SizingInputs) -> Glance:
     held = np.array(plan.held, dtype=np.float64)
     losses = exposure.condor_losses
     if inputs.covers_small_caps or parameters.scope == "split":
-        losses = losses + exposure.small_cap_losses
+        losses = losses + inputs.small_cap_share * exposure.small_cap_losses
     loss = float(losses[DESIGN])
     gain = float(held @ table.gain_held[:, DESIGN]) if len(held) else 0.0
     return Glance(
@@ -183,17 +183,18 @@ def _sleeves(
     tiltable = ~guards.frozen if target.phase in FLOOR_PHASES else None
     losses = exposure.condor_losses
     if inputs.covers_small_caps and inputs.parameters.scope == "strict":
-        losses = losses + exposure.small_cap_losses
+        losses = losses + inputs.small_cap_share * exposure.small_cap_losses
     demand = demand_of(inputs, exposure, guards, held, losses, budget.gross_cap, budget.premium_limit, 0.0)
     first = Sleeve(covers="condor", losses=losses, cap=budget.cap, mix=mix, demand=demand, slots=slots,
                    solution=solve(slots, mix, demand, tiltable))  # fmt: skip
-    if inputs.parameters.scope != "split" or inputs.small_caps is None:
+    if inputs.parameters.scope != "split" or inputs.small_caps is None or inputs.small_cap_share <= 0.0:
         return (first,)
     contracts = first.solution.contracts[0].astype(np.float64)
     left = np.maximum(held - slots.split(contracts[None])[0], 0.0)
     delta = float(slots.total(contracts[None], slots.delta)[0])
-    demand = demand_of(inputs, exposure, guards, left, exposure.small_cap_losses, budget.small_caps, np.inf, delta)
-    second = Sleeve(covers="small_caps", losses=exposure.small_cap_losses, cap=budget.small_caps, mix=mix,
+    small = inputs.small_cap_share * exposure.small_cap_losses
+    demand = demand_of(inputs, exposure, guards, left, small, budget.small_caps, np.inf, delta)
+    second = Sleeve(covers="small_caps", losses=small, cap=budget.small_caps, mix=mix,
                     demand=demand, slots=slots, solution=solve(slots, mix, demand, None))  # fmt: skip
     return (first, second)
 

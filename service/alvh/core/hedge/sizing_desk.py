@@ -121,6 +121,7 @@ def ask(  # noqa: PLR0913 - a sizing depends on all of these, and they come from
         daily_roll=None if close is None else basis_and_roll(close)[1],
         vix_momentum=situation.book.flags.v_m is True,
         covers_small_caps=parameters.covers_small_caps,
+        small_cap_share=parameters.small_cap_share,
         rv20=None if realised is None else realised / 100.0,
     )
     return Question(inputs=inputs, choices=choices)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from alvh.core.hedge.book import Condor, FinancingSpread, HedgeLeg, HedgeUnit, SmallCaps
 from alvh.core.hedge.curve import BETA_30_PRIOR
@@ -12,6 +12,9 @@ from alvh.core.hedge.scenario import HedgeMarket, ScenarioParameters
 from alvh.errors import InputError
 
 _SCOPES = ("strict", "split")
+
+PUT_SHARES: Final = {"alvh": 0.0, "mix": 0.5, "iwm_put": 1.0}
+"""Share of the small caps' loss that IWM puts are to offset, by the trader's choice of instrument (6.3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,7 @@ class SizingParameters:
         fin_max: of the gross hedge cost that financing may pay.
         scope: `strict` (small caps share the condors' cap) or `split` (they have a budget of their own).
         covers_small_caps: in a strict scope, whether the small caps' loss is offset inside the cap too.
+        small_cap_share: of their loss, what is the VIX hedge's; the rest is that of IWM puts (6.3).
         floor: least offset at 7/6 of the design shock.
         band: VIX points of the acceptance band in a quiet market: low, design, high.
         sleeve_max_share: of the condors' maximum loss that the sleeve's delta may reach.
@@ -40,6 +44,7 @@ class SizingParameters:
     fin_max: float = 0.50
     scope: str = "strict"
     covers_small_caps: bool = False
+    small_cap_share: float = 1.0
     floor: float = 0.40
     band: tuple[float, float, float] = (5.0, 6.0, 7.0)
     sleeve_max_share: float = 0.06
@@ -58,7 +63,12 @@ class SizingParameters:
             InputError: a value is of the wrong kind.
         """
         parameters = cls.from_methodology(portfolio["methodology"])
-        return replace(parameters, covers_small_caps=bool(portfolio.get("hedge_small_caps", False)))
+        instrument = str(portfolio.get("hedge_instrument", "alvh"))
+        return replace(
+            parameters,
+            covers_small_caps=bool(portfolio.get("hedge_small_caps", False)) or instrument == "mix",
+            small_cap_share=1.0 - PUT_SHARES[instrument],
+        )
 
     @classmethod
     def from_methodology(cls, methodology: Mapping[str, Mapping[str, object]]) -> "SizingParameters":
@@ -108,6 +118,7 @@ class SizingInputs:
         daily_roll: S14, VIX points per business day; None where it is not known.
         vix_momentum: `vM`.
         covers_small_caps: whether a strict sizing offsets the loss of the small caps too.
+        small_cap_share: of their loss and of their budget, what is this hedge's: the rest is that of IWM puts (6.3).
         trailing_credit_usd: credit of the last 21 sessions, for daily programs.
         rv20: realised volatility of SPX, decimal; None where it is not known.
     """
@@ -126,6 +137,7 @@ class SizingInputs:
     daily_roll: float | None = None
     vix_momentum: bool = False
     covers_small_caps: bool = False
+    small_cap_share: float = 1.0
     trailing_credit_usd: float | None = None
     rv20: float | None = None
 
