@@ -12,7 +12,7 @@ from alvh.core.sessions import et_date
 from gateway.minimal import Client, MinimalGateway, pack
 from servers import mosquitto, redis_server, temporary_folder
 from system.instance import Subscriber, daemon
-from system.live import configured, session_calendar
+from system.live import ACCOUNT, configured, live_gateway, session_calendar
 from system.test_live import adjustments, fresh, until
 
 KNOWN = ("SPX", "RUT", "VIX", "IWM")
@@ -93,4 +93,39 @@ def test_it_is_ready_with_little_and_names_what_is_missing(portfolio: str, witho
             until(fresh(page, KNOWN), made, page)
             status = json.dumps(page.json("/api/status"))
             assert "Traceback" not in made.log.read_text() + status
+            made.stop()
+
+
+def test_a_portfolio_is_read_from_the_account() -> None:
+    """Condor legs and shares held at the broker become the portfolio; what fits no leg is shown, and kept out."""
+    portfolio = f"  - {{id: core, from_account: {ACCOUNT}}}\n"
+    with redis_server() as redis, mosquitto() as broker, temporary_folder() as folder, live_gateway() as gateway:
+        puts = sorted({one.strike for one in gateway.prices.listings() if one.trading_class == "SPXW"})
+        day = max(one.expiry for one in gateway.prices.listings() if one.trading_class == "SPXW")
+        name = {
+            (one.strike, one.right): one.name
+            for one in gateway.prices.listings()
+            if one.trading_class == "SPXW" and one.expiry == day
+        }
+        assert {5600.0, 5700.0, 6300.0, 6400.0, 5000.0} <= set(puts)
+        gateway.hold(
+            (name[5600.0, "P"], 4, 210.0),
+            (name[5700.0, "P"], -4, 650.0),
+            (name[6300.0, "C"], -4, 700.0),
+            (name[6400.0, "C"], 4, 240.0),
+            (name[5000.0, "P"], 9, 50.0),
+            ("IWM", 448, 201.5),
+        )
+        config, page = configured(folder, gateway.port, redis.url, broker.url, portfolio)
+        with Subscriber(broker.url) as subscriber, daemon(config, folder) as made:
+            until(page.is_ready, made, page)
+            until(lambda: len(adjustments(subscriber)) == 1, made, page)
+            data = json.loads(subscriber.unique()["alvh/main/portfolio/core/adjustment"][0] + b"}")["data"]
+            assert data["reason_codes"] == ["STATE"]
+            assert len(data["condors"]) == 1
+            assert data["condors"][0]["n"] == 4
+            assert any(note.startswith("account_unexplained:+9 SPXW") for note in data["notes"])
+            account = page.json("/api/portfolios/core")["account"]
+            assert (account["account"], account["is_seen"], len(account["words"])) == (ACCOUNT, True, 1)
+            until(lambda: page.metric('alvh_account_differences{portfolio="core"}') == 1.0, made, page)
             made.stop()

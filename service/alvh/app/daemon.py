@@ -25,6 +25,7 @@ from alvh.app.looking import STATUS_EXPIRES_S
 from alvh.app.lookout import Lookout
 from alvh.app.node import InstanceNode
 from alvh.app.window import DaemonWindow
+from alvh.core.hedge.account_follow import account_words
 from alvh.core.instruments import INSTRUMENTS
 from alvh.core.portfolio import PortfolioState
 from alvh.core.sessions import SessionCalendar
@@ -195,6 +196,7 @@ def _measure(node: InstanceNode, lookout: Lookout, settings: Settings) -> None:
             sessions=state.sessions,
             moves={move.index: move.move_ratio for move in engine.moves(rank)},
             unanswered=len(state.unanswered),
+            differences=len(account_words(state.hedge)),
             phase_since=_phase_since(state, engine.sessions, settings),
         )
         lookout.metrics.portfolio(state.portfolio_id, figures)

@@ -2,8 +2,9 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from typing import Any, Final
 
 from alvh.adapters.ib.codes import CODES
 from alvh.adapters.ib.feed import UNDECODED, Fed, IbFeed
@@ -100,10 +101,12 @@ def book_legs(settings: Settings, engine: Engine) -> Iterator[OptionLeg]:
 
 
 def _symbols(settings: Settings, engine: Engine) -> Iterator[str]:
-    for portfolio in settings.portfolios:
-        for condor in portfolio.condors:
-            legs = (("P", condor.long_put), ("P", condor.short_put), ("C", condor.short_call), ("C", condor.long_call))
-            yield from (occ_symbol(condor.trading_class, condor.expiry, right, strike) for right, strike in legs)
+    named = [condor.model_dump(mode="json") for portfolio in settings.portfolios for condor in portfolio.condors]
+    accounts: list[Mapping[str, Any]] = [state.hedge.get("account") or {} for state in engine.portfolios.states]
+    for condor in (*named, *(condor for account in accounts for condor in account.get("condors", ()))):
+        for side, right in (("long_put", "P"), ("short_put", "P"), ("short_call", "C"), ("long_call", "C")):
+            if condor.get(side) is not None:
+                yield occ_symbol(condor["trading_class"], date.fromisoformat(condor["expiry"]), right, condor[side])
     for rank in range(len(engine.portfolios.states)):
         for leg in engine.legs(rank):
             yield str(leg["instrument"])

@@ -6,6 +6,7 @@ from typing import Any
 
 from alvh import __version__
 from alvh.adapters.http import (
+    AccountView,
     Advance,
     Chart,
     ChartLine,
@@ -27,6 +28,7 @@ from alvh.app.live import LiveFeed
 from alvh.app.lookout import Lookout
 from alvh.app.node import InstanceNode
 from alvh.core.announce import rfc3339, signal_part
+from alvh.core.hedge.account_follow import account_words
 from alvh.core.hedge.phases import CONDITIONS, Phase, ways
 from alvh.core.sessions import et_ns
 from alvh.errors import InputError
@@ -172,7 +174,7 @@ class DaemonWindow:
         state = self._node.engine.portfolios.states[rank]
         newest = self._lookout.adjustments(None, portfolio, 1)
         summary = self._summary(rank)
-        return PortfolioView(
+        view = PortfolioView(
             id=summary["id"],
             hedge=summary["hedge"],
             phase=summary["phase"],
@@ -197,6 +199,11 @@ class DaemonWindow:
             legs=[LegView(**leg) for leg in self._node.engine.legs(rank)],  # type: ignore[typeddict-item]  # as declared
             advances=_advances(summary, newest[0]["data"]["booleans"] if newest else {}),
         )
+        account = self._settings.portfolios[rank].from_account
+        if account is not None:
+            words = account_words(state.hedge)
+            view["account"] = AccountView(account=account, is_seen="account" in state.hedge, words=words)
+        return view
 
     def chart(self, portfolio: str) -> Chart | None:
         """Return the moves of one portfolio since its last rebalance."""

@@ -5,7 +5,7 @@ from math import inf
 from typing import Any, Final
 
 from alvh.core.announce import Decision
-from alvh.core.events import Answer
+from alvh.core.events import AccountPositions, Answer
 from alvh.core.hedge.desk import HedgeDesk
 from alvh.core.portfolio import PortfolioState
 from alvh.core.situation import Desk, Situation
@@ -46,6 +46,9 @@ class TriggersAlone:
     def is_crossed_at(self, state: PortfolioState, spx: float) -> bool:  # noqa: ARG002 - a desk's signature
         """Return False: there are no defence lines."""
         return False
+
+    def positions(self, state: PortfolioState, event: AccountPositions) -> None:
+        """Take an account's positions; triggers need no holdings."""
 
     def answered(self, state: PortfolioState, answer: Answer) -> None:
         """Take an answer; nothing follows from it here."""

@@ -364,6 +364,8 @@ class Engine(EngineState):
         return (Refused(subject=event.instrument_id, reason=reason, detail=detail),)
 
     def _on_positions(self, event: AccountPositions) -> Sequence[Effect]:
+        if self._portfolios.positions(event):
+            return _NOTHING
         return (Refused(subject="positions", reason="unknown", detail=f"account {event.account}: nobody asked for it"),)
 
     def _on_answer(self, event: Answer) -> Sequence[Effect]:

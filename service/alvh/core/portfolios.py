@@ -7,7 +7,7 @@ from typing import Any, Final
 from alvh.core.announce import Decision
 from alvh.core.answers import settle, take
 from alvh.core.desks import open_desk
-from alvh.core.events import Answer
+from alvh.core.events import AccountPositions, Answer
 from alvh.core.market import MarketBoard
 from alvh.core.portfolio import PortfolioState
 from alvh.core.quiet_bands import QuietBands
@@ -80,6 +80,13 @@ class Portfolios:
     def hedge(self, rank: int) -> str:
         """How a portfolio is hedged: `alvh` or `none`."""
         return str(self._settings[rank]["hedge"])
+
+    def positions(self, event: AccountPositions) -> bool:
+        """Hand positions to the portfolios that are read from their account; return whether there is one."""
+        ranks = [rank for rank, plain in enumerate(self._settings) if plain.get("from_account") == event.account]
+        for rank in ranks:
+            self.desks[rank].positions(self.states[rank], event)
+        return bool(ranks)
 
     def rank_of(self, portfolio_id: str) -> int | None:
         """The rank of a portfolio, or None where there is no such portfolio."""

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any, Protocol
 
 from alvh.core.announce import Decision
-from alvh.core.events import Answer, FuturesCurve, OptionChain
+from alvh.core.events import AccountPositions, Answer, FuturesCurve, OptionChain
 from alvh.core.hedge.chain_reader import ChainReader
 from alvh.core.market import MarketBoard
 from alvh.core.portfolio import PortfolioState
@@ -85,6 +85,10 @@ class Desk(Protocol):
 
     def is_crossed_at(self, state: PortfolioState, spx: float) -> bool:
         """Whether SPX crosses a defence line inside a session, which is to be decided about (S41)."""
+        ...
+
+    def positions(self, state: PortfolioState, event: AccountPositions) -> None:
+        """Take the positions of the account this portfolio is read from."""
         ...
 
     def answered(self, state: PortfolioState, answer: Answer) -> None:

@@ -3,6 +3,7 @@
 from alvh.adapters.http.server import HttpServer
 from alvh.adapters.http.trail import Trail
 from alvh.adapters.http.window import (
+    AccountView,
     Advance,
     AnswerGiven,
     Chart,
@@ -23,6 +24,7 @@ from alvh.adapters.http.window import (
 )
 
 __all__ = [
+    "AccountView",
     "Advance",
     "AnswerGiven",
     "Chart",

@@ -137,6 +137,14 @@ class Advance(TypedDict):
     flags: NotRequired[Mapping[str, bool | None]]
 
 
+class AccountView(TypedDict):
+    """The brokerage account a portfolio is read from: whether its positions were seen, what fits no leg or differs."""
+
+    account: str
+    is_seen: bool
+    words: Sequence[str]
+
+
 class PortfolioView(PortfolioSummary):
     """One portfolio.
 
@@ -152,6 +160,7 @@ class PortfolioView(PortfolioSummary):
     answers: Mapping[str, Sequence[AnswerGiven]]
     legs: Sequence[LegView]
     advances: NotRequired[Sequence[Advance]]
+    account: NotRequired[AccountView]
 
 
 class ChartLine(TypedDict):

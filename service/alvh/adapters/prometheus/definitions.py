@@ -55,7 +55,9 @@ class Bounds:
     phases: tuple[str, ...] = tuple(phase.value for phase in Phase)
     reasons: tuple[str, ...] = REASON_CODES
     rejections: tuple[str, ...] = (*REASONS, "no_history", "no_chain", "no_line")
-    subjects: tuple[str, ...] = ("answer", "observation", "inbound", "curve", "session", "timer", "chain", "row")
+    subjects: tuple[str, ...] = (
+        "answer", "observation", "inbound", "curve", "session", "timer", "chain", "row", "positions",
+    )  # fmt: skip
     refusals: tuple[str, ...] = (
         "too_large", "flood", "malformed", "retained", "not_allowed", "duplicate", "out_of_order", "unknown",
         "unknown_portfolio", "superseded", "closed", "not_approved", "unfit", "incomplete", "late",
@@ -186,6 +188,11 @@ DEFINITIONS: Final = (
         portfolio="portfolios",
     ),
     _gauge("unanswered_adjustments", "Adjustments nobody has answered.", portfolio="portfolios"),
+    _gauge(
+        "account_differences",
+        "Positions in which the account that is read differs from the answers given, or that fit no leg.",
+        portfolio="portfolios",
+    ),
     _gauge(
         "answers_expected",
         "Whether the legs held follow people's answers (1), or adjustments are taken as executed (0), as configured.",

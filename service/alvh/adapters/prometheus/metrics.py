@@ -29,6 +29,7 @@ class PortfolioFigures:
         sessions: session closes since the last rebalance.
         moves: price / anchor - 1 by watched index; None before the first rebalance.
         unanswered: adjustments nobody has answered.
+        differences: positions in which the account read differs from the answers given, or that nobody explains.
         phase_since: by our clock, the close at which the phase was entered (Unix seconds); None where it is not known.
     """
 
@@ -36,6 +37,7 @@ class PortfolioFigures:
     sessions: int
     moves: Mapping[str, float | None]
     unanswered: int
+    differences: int = 0
     phase_since: float | None = None
 
 
@@ -187,6 +189,7 @@ class Metrics(Collector):
             self._set("phase", float(phase == figures.phase), portfolio, phase)
         self._set("sessions_since_rebalance", figures.sessions, portfolio)
         self._set("unanswered_adjustments", figures.unanswered, portfolio)
+        self._set("account_differences", figures.differences, portfolio)
         for index in self._bounds.indices:
             self._set("index_move_ratio", _number(figures.moves.get(index)), portfolio, index)
         deadline = self._deadlines.get(portfolio, 0.0) if figures.unanswered else 0.0

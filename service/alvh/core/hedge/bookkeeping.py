@@ -123,7 +123,7 @@ def adopt_legs(holdings: Holdings, legs: Sequence[Mapping[str, Any]], snapshot: 
         if lot is None:
             notes.append(f"leg_ignored:{plain['leg']} {plain['expiry']}")
             continue
-        prices = [_mark(lot.leg, part, snapshot) for part in lot.parts]
+        prices = [part_mark(lot.leg, part, snapshot) for part in lot.parts]
         # A credit is written as what was received for one spread.
         said = None if plain["entry_price"] is None else float(plain["entry_price"]) * (-1 if lot.leg == "FIN" else 1)
         net = sum(part.ratio * price for part, price in zip(lot.parts, prices, strict=True)) if said is None else said
@@ -137,7 +137,8 @@ def adopt_legs(holdings: Holdings, legs: Sequence[Mapping[str, Any]], snapshot: 
     return notes
 
 
-def _mark(leg: str, part: LotPart, snapshot: Snapshot) -> float:
+def part_mark(leg: str, part: LotPart, snapshot: Snapshot) -> float:
+    """Return what one contract of a leg is worth now, points."""
     if leg == "FIN":
         return spx_quote(snapshot, part.trading_class, part.expiry, "C", part.strike or 0.0).mid
     return snapshot.mark(part.expiry, part.strike)

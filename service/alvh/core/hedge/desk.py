@@ -7,6 +7,7 @@ from typing import Any, Final
 from alvh.core.announce import Decision, in_order
 from alvh.core.events import Answer
 from alvh.core.hedge import answered, bookkeeping, defence, financing, lot_rules, put_desk
+from alvh.core.hedge.account_follow import ReadsAccount, account_notes, adopt_book, with_account
 from alvh.core.hedge.answered import Limits
 from alvh.core.hedge.bookkeeping import marks_of
 from alvh.core.hedge.condor_desk import draw_lines, due_of, holds_new, is_new_roll, plan_of, rearm, tried
@@ -43,7 +44,7 @@ NO_PURCHASES: Final = frozenset({"DEFENCE", "LIQ", "CAP"})
 """Reasons that, alone, only take away: they are no rebalance (interfaces, section 4)."""
 
 
-class HedgeDesk:
+class HedgeDesk(ReadsAccount):
     """Decides about the hedge of one portfolio by the methodology."""
 
     needs: Sequence[str] = ("VIX",)
@@ -62,14 +63,15 @@ class HedgeDesk:
         program = portfolio["condor_program"]
         self._program = None if program is None else CondorProgram.from_plain(program)
 
-    def is_ready(self, state: PortfolioState) -> bool:  # noqa: ARG002 - a desk's signature
+    def is_ready(self, state: PortfolioState) -> bool:
         """Whether there is something to hedge, and nobody has switched the hedge off."""
-        held = any(self._portfolio[name] for name in ("small_caps", "condors", "condor_program"))
-        return bool(self._portfolio["enabled"] and held)
+        portfolio = with_account(self._portfolio, state.hedge)
+        return portfolio["enabled"] and any(portfolio[name] for name in ("small_caps", "condors", "condor_program"))
 
     def decide(self, state: PortfolioState, situation: Situation) -> Decision:
         """Return what is to be said at a close, or at a quote that triggered."""
         hedge, before = state.hedge, state.phase
+        self._portfolio = with_account(self._portfolio, hedge)
         if any(situation.board.price(name) is None for name in ("SPX", "VIX")):
             # Switched over from triggers alone in a market without the VIX: the triggers stand, nothing else can.
             return Decision(
@@ -85,7 +87,7 @@ class HedgeDesk:
             fees=self._fees,
             ladder=dict(self._targets.ladder),
             was_tight=bool(hedge.get("tight", False)),
-            notes=list(situation.notes),
+            notes=[*situation.notes, *account_notes(self._portfolio, hedge, is_close=situation.is_close)],
             amended=hedge.get("amended", {}),
             stress=self._stress,
         )
@@ -180,9 +182,7 @@ class HedgeDesk:
 
     def _update_book(self, look: Look, state: PortfolioState) -> None:
         holdings, snapshot, hedge = look.holdings, look.snapshot, state.hedge
-        if "holdings" not in hedge:
-            look.notes += bookkeeping.adopt_legs(holdings, self._portfolio["legs"], snapshot)
-        look.notes += bookkeeping.adopt(holdings, self._portfolio, snapshot)
+        look.notes += adopt_book(holdings, self._portfolio, hedge, snapshot)
         bookkeeping.begin_lives(holdings, snapshot)
         curve = look.situation.curve
         settles = {row[0]: row[1] for row in curve.nodes} if curve is not None else {}
