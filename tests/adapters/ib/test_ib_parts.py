@@ -116,6 +116,14 @@ def test_stamps_pair_with_prices_in_either_order_and_never_run_backwards() -> No
     assert times == sorted(times)
 
 
+def test_a_stamp_from_the_future_proves_nothing() -> None:
+    reader = TickReader("RSP", Kind.FUND, 30 * S)
+    (first,) = reader.read([Tick(4, 180.0, 100)], reading(stamp=NOW + 3600 * S))
+    assert (first.is_live, first.ts_event) == (False, NOW)
+    (second,) = reader.read([Tick(4, 180.1, 100)], reading(NOW + S, stamp=NOW + 3600 * S))
+    assert (second.is_live, second.ts_event) == (True, NOW + S), "a tick of the running stream, stamp or not"
+
+
 def test_a_funds_book_moves_no_quote_but_its_age() -> None:
     reader = TickReader("IWM", Kind.FUND, 30 * S)
     assert reader.read([Tick(1, 223.1, 5), Tick(2, 223.2, 5)], reading()) == []

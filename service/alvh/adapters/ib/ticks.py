@@ -123,7 +123,7 @@ class TickReader:
             self._session, self._is_proven = reading.session, False
         is_live_data = reading.kind == LIVE and self._data_kind == LIVE
         self._data_kind = reading.kind
-        stamp = self._new_stamp(reading.stamp_ns)
+        stamp = self._new_stamp(reading)
         quotes = []
         had_last = False
         for tick in ticks:
@@ -187,8 +187,12 @@ class TickReader:
             last=book.last, bid=book.bid, bid_size=book.bid_size, ask=price, ask_size=None if price is None else size
         )
 
-    def _new_stamp(self, stamp_ns: int | None) -> int | None:
-        return None if stamp_ns == self._used_stamp_ns else stamp_ns
+    def _new_stamp(self, reading: Reading) -> int | None:
+        """Return a stamp that has not been used; one from the future says nothing of a price."""
+        stamp = reading.stamp_ns
+        if stamp is None or stamp == self._used_stamp_ns or stamp - reading.now > self._stale_after_ns:
+            return None
+        return stamp
 
     def _keep_stamp(self, stamp: int | None, *, had_last: bool) -> None:
         """Pair stamps with last prices: a stamp may come in the packet before its price, or in the one behind it."""
