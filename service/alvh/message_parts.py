@@ -224,7 +224,7 @@ class Binding(Part):
     """A constraint that cut the size."""
 
     constraint: str = of(
-        "LIQ, CAP, PREMIUM, BOOK_DELTA, HIGH_VIX_GUARD, CARRY_GUARD, CEILING, ROUNDING, FLOOR or SLEEVE_DELTA"
+        "LIQ, CAP, PREMIUM, BOOK_DELTA, HIGH_VIX_GUARD, CARRY_GUARD, CEILING, ROUNDING, FLOOR, SLEEVE_DELTA or STEWARD"
     )
     cut: float = of(
         "target gain it cut; of FLOOR what is missing at 7/6 of the shock, of SLEEVE_DELTA the excess per +1 %", "USD"

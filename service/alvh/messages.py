@@ -166,6 +166,8 @@ class HedgeAdjustment(Part):
     vega3: list[float] = of("hedge vega per each of the first three VX expiries", "USD per +1 VIX point", default=[])
     carry_per_day: float | None = of("hedge cost per calendar day if nothing moves", "USD per day", default=None)
     tenor_centroid: float | None = of("gain-weighted days to expiry of the hedge", "days", default=None)
+    tenor_shift: str | None = of("where the hedge's tenor should lie: front, neutral or back", default=None)
+    tenor_target: float | None = of("gain-weighted days to expiry that go with it", "days", default=None)
     up_test: float | None = of("condor and hedge at VIX -3 with the linked SPX rise", "USD", default=None)
     scenario_grid_ref: str | None = of("where the scenario grid can be read", default=None)
     breakevens: list[BreakEven] = of("per leg", default=[])

@@ -93,7 +93,7 @@ class Portfolio(Knobs):
 
     @model_validator(mode="after")
     def _has_what_puts_cover(self) -> Self:
-        if self.hedge_instrument != "alvh" and not self.small_caps:
+        if self.hedge_instrument != "alvh" and not self.small_caps and not self.from_account:
             raise ValueError(f"expected small_caps beside hedge_instrument: {self.hedge_instrument}")
         if self.hedge_instrument == "iwm_put" and self.hedge_small_caps:
             raise ValueError("expected hedge_small_caps: false beside hedge_instrument: iwm_put, which covers them")

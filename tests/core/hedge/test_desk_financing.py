@@ -53,7 +53,7 @@ def fallen(warm: tuple[bytes, float]) -> tuple[Engine, dict[str, Any], float]:
 def test_it_is_sold_when_every_rule_holds_and_shown_in_every_sum(warm: tuple[bytes, float]) -> None:
     made, data, _ = fallen(warm)
     checks = data["financing_checks"]
-    assert len(checks) == 11
+    assert len(checks) == 12
     assert all(check["passed"] for check in checks)
     assert data["approvals_required"] == 2
     (part,) = data["financing"]

@@ -91,7 +91,8 @@ def follow_account(holdings: Holdings, hedge: dict[str, Any], snapshot: Snapshot
     notes = bookkeeping.adopt_legs(wanted, account["legs"], snapshot)
     theirs = {lot.terms: lot for lot in (*wanted.lots, *wanted.overlays)}
     differences = []
-    for lot in [*holdings.lots, *holdings.overlays]:
+    # IWM puts are no leg that an account's positions are read as: they follow the answers alone.
+    for lot in [*holdings.lots, *(each for each in holdings.overlays if each.leg != "IWM")]:
         told = theirs.pop(lot.terms, None)
         quantity = 0 if told is None else told.quantity
         if quantity != lot.quantity:

@@ -23,6 +23,7 @@ from alvh.core.hedge.holdings import HeldCondor, origin_of
 from alvh.core.hedge.liquidity import Kind, Touch, gate_spread
 from alvh.core.hedge.look import Look
 from alvh.core.hedge.outcome import Sizing
+from alvh.core.hedge.phases import Phase
 from alvh.core.hedge.spx_quotes import later_slices, spx_quote, spx_slice
 from alvh.core.signals.macro import EVENTS
 
@@ -267,14 +268,18 @@ def tried(plan: CondorPlan) -> list[tuple[str, str]]:
     return [(name, origin) for name, origin in found if name in ONCE]
 
 
-def holds_new(vix: float, above: float | None, *, second_engine: bool) -> str | None:
-    """Return why no new condor is opened (3.7, HOLD_NEW), or None.
+def holds_new(look: Look, above: float | None, *, second_engine: bool) -> str | None:
+    """Return why no new condor is opened (3.7, HOLD_NEW; S33 in STAGED and CONFIRMED), or None.
 
     Args:
-        vix: points.
+        look: the decision.
         above: the user's own setting on S44; None without.
         second_engine: the condor's expected net return is below its hurdle (S30).
     """
+    vix = look.snapshot.market.vix
+    is_open = any(window.is_open for window in look.windows.values())
+    if is_open and look.phase.phase in (Phase.STAGED, Phase.CONFIRMED):
+        return "theta window open (S33)"
     if above is not None and vix > above:
         return f"VIX {vix:.2f} above {above:g} (S44 setting)"
     return "second_engine" if second_engine else None

@@ -21,8 +21,8 @@ class Binding:
     """One constraint that took effect.
 
     Attributes:
-        constraint: LIQ, CAP, PREMIUM, BOOK_DELTA, HIGH_VIX_GUARD, CARRY_GUARD, CEILING, ROUNDING, FLOOR or
-            SLEEVE_DELTA.
+        constraint: LIQ, CAP, PREMIUM, BOOK_DELTA, HIGH_VIX_GUARD, CARRY_GUARD, CEILING, ROUNDING, FLOOR,
+            SLEEVE_DELTA or STEWARD.
         cut_usd: gain at the design shock that it cost; for FLOOR the gain that is missing at 7/6 of it, for
             SLEEVE_DELTA dollars per +1 % SPX outside the band.
         detail: one line for a person.

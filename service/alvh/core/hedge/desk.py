@@ -6,13 +6,14 @@ from typing import Any, Final
 
 from alvh.core.announce import Decision, in_order
 from alvh.core.events import Answer
-from alvh.core.hedge import answered, bookkeeping, defence, financing, lot_rules, put_desk
+from alvh.core.hedge import answered, bookkeeping, daily, defence, financing, lot_rules, put_desk
 from alvh.core.hedge.account_follow import ReadsAccount, account_notes, adopt_book, with_account
 from alvh.core.hedge.answered import Limits
 from alvh.core.hedge.bookkeeping import marks_of
 from alvh.core.hedge.condor_desk import draw_lines, due_of, holds_new, is_new_roll, plan_of, rearm, tried
 from alvh.core.hedge.condor_moves import CondorMove, apply
-from alvh.core.hedge.discipline import Discipline
+from alvh.core.hedge.discipline import Discipline, count
+from alvh.core.hedge.exposure import DAILY_PROGRAM_DAYS
 from alvh.core.hedge.harvesting import harvest
 from alvh.core.hedge.holdings import Holdings
 from alvh.core.hedge.look import Given, Look
@@ -89,6 +90,7 @@ class HedgeDesk(ReadsAccount):
             was_tight=bool(hedge.get("tight", False)),
             notes=[*situation.notes, *account_notes(self._portfolio, hedge, is_close=situation.is_close)],
             amended=hedge.get("amended", {}),
+            daily=hedge.get("daily", []),
             stress=self._stress,
         )
         prior = self._methodology["beta"]["prior_mean"]
@@ -96,6 +98,7 @@ class HedgeDesk(ReadsAccount):
         if situation.is_close:
             self._update_book(look, state)
             self._move_phase(look, state)
+            look.windows = theta_windows(look.holdings, look.snapshot, situation.book)
             self._sell_program(look)
         look.marks = marks_of(look.holdings, look.snapshot)
         look.may_increase = growth_allowed(look, hedge)
@@ -111,6 +114,7 @@ class HedgeDesk(ReadsAccount):
         self._count(look, hedge, proposal)
         if situation.is_close:
             note_close(look, hedge)
+            daily.note_close(look, hedge)
         hedge["holdings"] = look.holdings.as_plain()
         hedge["tight"] = look.tight or (look.was_tight and proposal is None)
         defence.keep_watch(hedge, look.holdings, per_cent, self._methodology["edr"], is_close=situation.is_close)
@@ -204,7 +208,7 @@ class HedgeDesk(ReadsAccount):
         trial = Holdings.from_plain(look.holdings.as_plain())
         bookkeeping.sell(trial, chosen, look.snapshot, fee_usd=self._fees.option)
         above, second = self._portfolio.get("hold_new_above"), self._second_engine(look, trial)
-        why = holds_new(look.snapshot.market.vix, above, second_engine=second)
+        why = holds_new(look, above, second_engine=second)
         if why is not None:
             look.holds_new = True
             look.notes.append(f"hold_new: {why}")
@@ -270,6 +274,8 @@ class HedgeDesk(ReadsAccount):
             look.seen = glance_at_held(self._question(look, with_candidates=False).inputs)
 
     def _question(self, look: Look, *, with_candidates: bool = True) -> Question:
+        is_daily = self._program is not None and self._program.dte < DAILY_PROGRAM_DAYS
+        cost = financing.cost_to_date(look.holdings, look.marks, self._sizes.fin_max)
         return ask(
             look.situation,
             look.snapshot,
@@ -278,17 +284,17 @@ class HedgeDesk(ReadsAccount):
             self._sizes,
             small_caps=look.small_caps,
             fees=self._fees,
-            cost_to_date=financing.cost_to_date(look.holdings, look.marks, self._sizes.fin_max),
+            cost_to_date=daily.cost(look, look.daily) if is_daily else cost,
             leaving=look.leaving,
             with_candidates=with_candidates,
             financing=financing.held_spreads(look.holdings, look.snapshot),
+            trailing_credit=daily.credit(look, look.daily) if is_daily else None,
         )
 
     def _watch(self, look: Look, state: PortfolioState) -> None:
         """Add the reasons that come from what is held at a close: TIMER_5, ROLL, HARVEST, CAP."""
         hedge = state.hedge
         timer = self._methodology["timer"]
-        look.windows = theta_windows(look.holdings, look.snapshot, look.situation.book)
         is_open = any(window.is_open for window in look.windows.values())
         if state.is_anchored and state.sessions >= timer["hard_in_ttheta"] and is_open:
             look.reasons.append("TIMER_10")
@@ -411,22 +417,16 @@ class HedgeDesk(ReadsAccount):
         return report(replace(worked, inputs=replace(worked.inputs, offered=(look.offer.spread,))))
 
     def _count(self, look: Look, hedge: dict[str, Any], proposal: Proposal | None) -> None:
-        """Count loyalty and motion at a close; what a move inside the session changed counts at its close."""
-        adjusted, change = proposal is not None, 0.0 if proposal is None else proposal.size_change
-        if change:
-            hedge["last_change"] = look.snapshot.session.isoformat()
-        if not look.situation.is_close:
-            before = hedge.get("inside", [False, 0.0])
-            hedge["inside"] = [before[0] or adjusted, before[1] + change]
-            return
-        inside = hedge.pop("inside", [False, 0.0])
-        known = Discipline.from_plain(hedge["discipline"]) if "discipline" in hedge else Discipline()
-        hedge["discipline"] = known.at_close(
+        """Count loyalty and motion, and what a daily program's budget looks back on."""
+        count(
+            hedge,
             offset=0.0 if look.seen is None else look.seen.offset_held,
             phi=self._target(look).phi if look.holdings.condors else 0.0,
-            adjusted=adjusted or inside[0],
-            size_change=change + inside[1],
-        ).as_plain()
+            adjusted=proposal is not None,
+            size_change=0.0 if proposal is None else proposal.size_change,
+            session=look.snapshot.session,
+            is_close=look.situation.is_close,
+        )
 
     # Answers
 

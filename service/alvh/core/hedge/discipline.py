@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from datetime import date
+from typing import Any, Final
 
 from alvh.errors import JournalError
 
@@ -117,6 +118,38 @@ class Discipline:
                 )
             case _:
                 raise JournalError(f"not a discipline of this version: {dict(plain)!r}")
+
+
+def count(
+    hedge: dict[str, Any],
+    *,
+    offset: float,
+    phi: float,
+    adjusted: bool,
+    size_change: float,
+    session: date,
+    is_close: bool,
+) -> None:
+    """Let a desk's counters follow a decision; what a move inside a session changed counts at that session's close.
+
+    Args:
+        hedge: what the desk keeps.
+        offset: see `Discipline.at_close`, as `phi`, `adjusted` and `size_change`.
+        phi: likewise.
+        adjusted: likewise.
+        size_change: likewise.
+        session: of the decision.
+        is_close: whether it was made at a close.
+    """
+    if size_change:
+        hedge["last_change"] = session.isoformat()
+    before = hedge.pop("inside", [False, 0.0])
+    both = [before[0] or adjusted, before[1] + size_change]
+    if not is_close:
+        hedge["inside"] = both
+        return
+    known = Discipline.from_plain(hedge["discipline"]) if "discipline" in hedge else Discipline()
+    hedge["discipline"] = known.at_close(offset=offset, phi=phi, adjusted=both[0], size_change=both[1]).as_plain()
 
 
 def may_increase(*, hedge_pnl: float, signals_changed: Sequence[str]) -> bool:

@@ -143,6 +143,7 @@ class FinancingQuestion:
         deltas: of the book once that is bought.
         guards_book: whether small caps are held: the book may then not be short the market.
         release_pending: whether a release of S20 is still to come today.
+        theta_open: whether a condor stands in its theta window (S33): no new short premium then.
     """
 
     phase: Phase
@@ -151,6 +152,7 @@ class FinancingQuestion:
     deltas: Deltas
     guards_book: bool
     release_pending: bool
+    theta_open: bool = False
 
 
 def question_of(look: Look, sizing: Sizing, changes: Sequence[Change]) -> FinancingQuestion:
@@ -167,6 +169,7 @@ def question_of(look: Look, sizing: Sizing, changes: Sequence[Change]) -> Financ
         deltas=sizing.deltas,
         guards_book=look.small_caps is not None,
         release_pending=look.situation.release_pending,
+        theta_open=any(window.is_open for window in look.windows.values()),
     )
 
 
@@ -236,6 +239,7 @@ def _checked(
     limit = asked.deltas.sleeve_limit
     return (
         *financing_checks(choice, count, situation),
+        Check(name="theta_window_closed", passed=not asked.theta_open, value=None, limit=None),
         Check(name="sleeve_delta", passed=abs(after) <= max(limit, abs(before)), value=after, limit=limit),
         Check(
             name="book_delta",

@@ -1,6 +1,6 @@
 """One decision about a hedge while it is being made, and what a person tells a sizing by itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,7 @@ class Look:
         offer: the financing spread of the decision and how it stands against its rules; None where none was looked at.
         plan: what the condors should do.
         stress: cases of the stress library (S48).
+        daily: of the last 21 closes, condor credit taken in and the hedge's worth: what a daily program looks back on.
         puts: the IWM puts of the decision; None where the trader has not chosen them.
     """
 
@@ -85,6 +86,7 @@ class Look:
     offer: "Offer | None" = None
     plan: "CondorPlan | None" = None
     stress: tuple[StressCase, ...] = ()
+    daily: Sequence[Sequence[float]] = ()
     puts: "PutPlan | None" = None
 
     @property

@@ -24,6 +24,7 @@ from alvh.core.hedge.scenario import ScenarioParameters
 from alvh.core.hedge.sizing_desk import Change, refusal_of
 from alvh.core.hedge.symbols import cfe_symbol
 from alvh.core.hedge.text_lines import lines_of
+from alvh.core.hedge.time_shift import CENTROIDS, shift_of, synthetic_notes
 from alvh.message_parts import (
     Band,
     Baseline,
@@ -111,7 +112,7 @@ def proposed(
     flat += [*holds(look, changes), *moved, *condor_actions]
     packages = [package_of(change, look, number) for number, change in enumerate(changes, start=1)]
     packages += [move_package(move, look, number) for number, move in enumerate(plan.moves, start=len(packages) + 1)]
-    final = in_order(said)
+    final, shift = in_order(said), shift_of(look)
     puts = iwm_puts(look, sizing, small)
     fields |= sizing_fields(sizing, target)
     fields |= {
@@ -131,6 +132,8 @@ def proposed(
             for check in look.offer.checks
         ],
         "condor_checks": list(plan.notes),
+        "tenor_shift": shift,
+        "tenor_target": CENTROIDS[shift],
         "protocols": _protocols(sizing, changes, look),
         "liquidity": _liquidity(choices),
         "fallbacks_used": [f"{leg}: {choice.fallback}" for leg, choice in choices.items() if choice.fallback],
@@ -150,7 +153,10 @@ def proposed(
             "phi": target.phi, "d_design": sizing.shock.design, "offset6": sizing.offset_design,
             "cost_usd": sizing.cost, "cap_usd": sizing.cap,
         },
-        notes=(*look.snapshot.faults, *sizing.notes, *(f"{key}: {rule}" for key, rule in look.leaving.items())),
+        notes=(
+            *look.snapshot.faults, *sizing.notes, *synthetic_notes(look, changes),
+            *(f"{key}: {rule}" for key, rule in look.leaving.items()),
+        ),
         size_change=_size_change(sizing, changes),
     )  # fmt: skip
 

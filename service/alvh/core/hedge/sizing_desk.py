@@ -83,6 +83,7 @@ def ask(  # noqa: PLR0913 - a sizing depends on all of these, and they come from
     leaving: Mapping[str, str],
     with_candidates: bool = True,
     financing: tuple[FinancingSpread, ...] = (),
+    trailing_credit: float | None = None,
 ) -> Question:
     """Return what to ask of a sizing.
 
@@ -98,6 +99,7 @@ def ask(  # noqa: PLR0913 - a sizing depends on all of these, and they come from
         leaving: symbols of lots that are to go whatever the target, joined by spaces, and the rule that says so.
         with_candidates: whether legs are chosen to buy; otherwise what is held is looked at alone.
         financing: FIN spreads held.
+        trailing_credit: condor credit of the last 21 sessions, dollars, for daily programs; None for others.
     """
     choices = _choices(snapshot, target, parameters) if with_candidates and target.adds_allowed else {}
     stopped = {lot.leg for lot in holdings.lots if leaving.get(" ".join(lot.symbols), "").startswith("CLOSE")}
@@ -117,6 +119,7 @@ def ask(  # noqa: PLR0913 - a sizing depends on all of these, and they come from
         parameters=parameters,
         cost_to_date_usd=cost_to_date,
         financing=financing,
+        trailing_credit_usd=trailing_credit,
         refused=tuple((leg, refusal_of(choice)) for leg, choice in choices.items() if units.get(leg) is None),
         daily_roll=None if close is None else basis_and_roll(close)[1],
         vix_momentum=situation.book.flags.v_m is True,
