@@ -6,6 +6,7 @@ from math import inf
 import pytest
 
 from alvh.adapters.calendars import exchange_sessions
+from alvh.app.daemon import _bounds
 from alvh.app.duty import DutyHours
 from alvh.core.sessions import EXCHANGE_ZONE, SessionCalendar, parse_date
 from alvh.settings import Settings
@@ -59,3 +60,20 @@ def test_a_market_without_our_clock_is_always_on_duty(in_session: bool) -> None:
     hours = DutyHours(Settings()).at(1_800_000_000_000_000_000, None, in_session=in_session)
     assert (hours.in_session, hours.duty_start) == (in_session, 0.0)
     assert (hours.session_open, hours.session_close) == (0.0 if in_session else inf, inf)
+
+
+@pytest.mark.parametrize(
+    ("feed", "portfolio", "awaited"),
+    [
+        ({"kind": "ib"}, {}, True),
+        ({"kind": "ib"}, {"execution": "paper"}, False),
+        ({"kind": "ib"}, {"hedge": "none"}, False),
+        ({"kind": "simulated"}, {}, False),
+        ({"kind": "simulated"}, {"execution": "answers"}, True),
+    ],
+)
+def test_answers_are_waited_for_where_legs_follow_them(
+    feed: dict[str, str], portfolio: dict[str, str], *, awaited: bool
+) -> None:
+    settings = Settings.model_validate({"feed": feed, "portfolios": [{"id": "core", **portfolio}]})
+    assert _bounds(settings).portfolios["core"].awaits_answers is awaited

@@ -25,6 +25,7 @@ PATIENCE_S: Final = 90.0
 class Stack:
     """Where everything is, and the secrets by name."""
 
+    folder: Path
     secrets: Mapping[str, str]
     redis_port: int
     mqtt_port: int
@@ -103,6 +104,7 @@ def stack() -> Iterator[Stack]:
             running_here.enter_context(_alertmanager_of(folder, found, alertmanager))
         prometheus = running_here.enter_context(prometheus_of(folder, http, alertmanager))
         yield Stack(
+            folder=folder,
             secrets=secrets,
             redis_port=redis.port,
             mqtt_port=broker.port,
@@ -208,6 +210,7 @@ def prometheus_of(folder: Path, http: int, alertmanager: int, *, for_s: str = ""
     )
     command = [program("prometheus"), f"--config.file={configuration}", f"--storage.tsdb.path={home / 'data'}"]
     command += [f"--web.listen-address=127.0.0.1:{port}", "--enable-feature=exemplar-storage"]
+    command.append("--rules.alert.resend-delay=1s")  # Alertmanager may not have been found at the first alert
     with running(command, home, port) as server:
         yield server
 

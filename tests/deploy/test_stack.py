@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import paho.mqtt.client as mqtt
 import pytest
 import redis as client
+import yaml
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
@@ -18,6 +20,7 @@ from deploy.stack import DEPLOY, Stack, stack, until
 from monitoring.__main__ import files
 from monitoring.alerts import ALERTS, Alert
 from monitoring.recorded import records
+from servers import free_port, program
 
 ROOT = DEPLOY.parent
 SELECTOR = re.compile(r"(?<![\w:])((?:alvh_|job:|up\b)[\w:]*(?:\{[^}]*\})?)")
@@ -154,10 +157,11 @@ def _disagreement(whole: Stack) -> list[str]:
     shown = []
     ends = time.monotonic() + 3.0
     while time.monotonic() < ends:
-        shown.append(_shown(whole.page("/api/portfolios/demo")))
+        signals = {f"signal_value{{{each['id']}}}": each["value"] for each in whole.page("/api/signals")["signals"]}
+        shown.append({**_shown(whole.page("/api/portfolios/demo")), **signals})
         time.sleep(0.02)
     values = _values(_text(whole))
-    wrong = []
+    wrong = [] if any(name.startswith("signal_value") for name in shown[0]) else ["no signal is shown"]
     for name in shown[0]:
         seen = [value for each in shown if (value := each.get(name)) is not None]
         served = values[f"alvh_{name}"]
@@ -297,6 +301,20 @@ def test_nobody_enters_without_a_password(whole: Stack) -> None:
     assert codes[0].is_failure
     with client.Redis(port=whole.redis_port) as log, pytest.raises(client.AuthenticationError):
         log.ping()
+
+
+@pytest.mark.parametrize(("service", "client"), [("redis", "redis-cli"), ("mosquitto", "mosquitto_sub")])
+def test_the_health_checks_of_the_composition_tell_life_from_death(whole: Stack, service: str, client: str) -> None:
+    program(client)
+    (*_, check) = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"][service]["healthcheck"]["test"]
+    port = whole.redis_port if service == "redis" else whole.mqtt_port
+    asked = check.replace("$$", "$").replace("/run/secrets", str(whole.folder / "secrets"))
+    for at, healthy in ((port, True), (free_port(), False)):
+        command = asked.replace(client, f"{client} -p {at}").replace(
+            "-t alvh/healthcheck", "-h 127.0.0.1 -t alvh/healthcheck"
+        )
+        done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, timeout=20, check=False)
+        assert (done.returncode == 0) is healthy, done.stderr
 
 
 def test_redis_forgets_nothing(whole: Stack) -> None:

@@ -220,7 +220,9 @@ def _bounds(settings: Settings) -> Bounds:
             threshold=portfolio.methodology.move3.threshold,
             soft=portfolio.methodology.timer.soft,
             hard=portfolio.methodology.timer.hard,
-            awaits_answers=(portfolio.execution or ("answers" if is_live else "paper")) == "answers",
+            # One that has triggers alone holds nothing that an answer could change.
+            awaits_answers=portfolio.hedge == "alvh"
+            and (portfolio.execution or ("answers" if is_live else "paper")) == "answers",
         )
         for portfolio in settings.portfolios
     }
