@@ -96,6 +96,15 @@ HEDGE: Final = (
         action="Answer it now. If it has lapsed, check prices and size before trading on it.",
     ),
     Alert(
+        name="AlvhAccountDiffers",
+        severity="warning",
+        expr=f"({leader('account_differences')} > 0) {ON_DUTY}",
+        for_s=900,
+        summary="The account of {{ $labels.portfolio }} holds something else than was answered",
+        meaning="Positions of the account that is read differ from the answers given, or fit no leg of the hedge.",
+        action="Compare the newest adjustment's notes with the account; mend the answers or the configuration.",
+    ),
+    Alert(
         name="AlvhCapBreached",
         severity="critical",
         expr=f"({_COST} > on (job, portfolio) ({leader('hedge_cost_cap_ratio')} + {ROOM})) {ON_DUTY}",

@@ -222,6 +222,12 @@ PORTFOLIO: Final[Mapping[str, Sequence[Panel]]] = {
             unit="dateTimeAsIso",
             words={"0": "nothing waits"},
         ),
+        _stat(
+            "Account differs",
+            "account_differences",
+            f"max({of_leader('account_differences', _BOOK)})",
+            steps=GREEN_AT_ZERO,
+        ),
         _age("Newest adjustment", "adjustment_timestamp_seconds", _BOOK),
         _age("Phase entered", "phase_timestamp_seconds", _BOOK),
         _lines(

@@ -1,12 +1,13 @@
 """The dashboards: overview, portfolio, operations."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from monitoring.boards import OPERATIONS, OVERVIEW, PORTFOLIO
-from monitoring.panels import Panel, flow
+from monitoring.panels import METRICS, Panel, flow, plain
 from monitoring.rules import SOURCE
 
 _JOB: Final = {"name": "job", "label": "instance", "query": "label_values(alvh_build_info, job)"}
@@ -57,6 +58,17 @@ DASHBOARDS: Final = (
 )
 
 
+def _shown_elsewhere() -> str:
+    rows = [row for dashboard in DASHBOARDS for row in dashboard.rows.values()]
+    return " ".join(query.expr for row in rows for panel in row for query in panel.queries)
+
+
+def _further() -> list[Panel]:
+    """Panels of the metrics that no row shows, so that a new one is seen before somebody gives it a place."""
+    shown = _shown_elsewhere()
+    return [plain(name) for name, each in METRICS.items() if not re.search(rf"\b{each.name}(_bucket)?\b", shown)]
+
+
 def dashboard_file(dashboard: Dashboard) -> str:
     """Return a dashboard as Grafana provisions it."""
     return json.dumps(_document(dashboard), indent=2, ensure_ascii=False) + "\n"
@@ -65,7 +77,8 @@ def dashboard_file(dashboard: Dashboard) -> str:
 def _document(dashboard: Dashboard) -> dict[str, Any]:
     panels: list[dict[str, Any]] = []
     y = 0
-    for heading, row in dashboard.rows.items():
+    further = _further() if dashboard.rows is OPERATIONS else []
+    for heading, row in {**dashboard.rows, **({"Further": further} if further else {})}.items():
         bar = {"id": len(panels) + 1, "type": "row", "title": heading, "collapsed": False, "panels": []}
         panels.append({**bar, "gridPos": {"h": 1, "w": 24, "x": 0, "y": y}})
         laid, y = flow(row, y + 1, len(panels) + 1)

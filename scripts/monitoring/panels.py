@@ -145,6 +145,18 @@ def of_all(name: str, labels: str = "") -> str:
     return f"alvh_{name}{{{chosen}}}"
 
 
+def plain(name: str) -> Panel:
+    """Show a metric as it comes: all nodes together, a counter as what was added, a histogram as its far end."""
+    labels = ", ".join(METRICS[name].labels)
+    if METRICS[name].kind == "gauge":
+        expr = f"max by ({labels}) ({of_all(name)})"
+    elif METRICS[name].kind == "counter":
+        expr = f"sum by ({labels}) (increase({of_all(name)}[$__rate_interval]))"
+    else:
+        expr = f"histogram_quantile(0.99, sum by (le) (rate({of_all(f'{name}_bucket')}[$__rate_interval])))"
+    return Panel(title=name.replace("_", " ").capitalize(), metric=name, queries=(Query(expr=expr),))
+
+
 def _target(query: Query, rank: int) -> dict[str, Any]:
     return {
         "refId": chr(ord("A") + rank),

@@ -34,6 +34,7 @@ LEADERS: Final[Mapping[str, tuple[str, ...]]] = {
     "hedge_cost_ratio": ("portfolio",),
     "hedge_cost_cap_ratio": ("portfolio",),
     "unanswered_adjustments": ("portfolio",),
+    "account_differences": ("portfolio",),
     "answers_expected": ("portfolio",),
     "answer_deadline_timestamp_seconds": ("portfolio",),
     "live_quote_timestamp_seconds": ("instrument",),

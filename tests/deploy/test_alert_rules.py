@@ -71,6 +71,7 @@ HEALTHY: Final[Series] = {
     f"alvh_hedge_cost_ratio{{b,{PORTFOLIO}}}": "0.9",
     f"alvh_hedge_cost_cap_ratio{{a,{PORTFOLIO}}}": "0.4",
     f"alvh_unanswered_adjustments{{a,{PORTFOLIO}}}": "0",
+    f"alvh_account_differences{{a,{PORTFOLIO}}}": "0",
     f"alvh_answers_expected{{a,{PORTFOLIO}}}": "1",
     f"alvh_answer_deadline_timestamp_seconds{{a,{PORTFOLIO}}}": "0",
 }
@@ -103,6 +104,7 @@ FAULTS: Final[Mapping[str, Sequence[tuple[Series, Mapping[str, str]]]]] = {
             CORE,
         ),
     ],
+    "AlvhAccountDiffers": [({f"alvh_account_differences{{a,{PORTFOLIO}}}": "2"}, CORE)],
     "AlvhCapBreached": [({f"alvh_hedge_cost_ratio{{a,{PORTFOLIO}}}": "0.41"}, CORE)],
     "AlvhPhaseChanged": [
         (

@@ -19,6 +19,7 @@ from alvh.adapters.prometheus import DEFINITIONS
 from deploy.stack import DEPLOY, Stack, stack, until
 from monitoring.__main__ import files
 from monitoring.alerts import ALERTS, Alert
+from monitoring.panels import METRICS, plain
 from monitoring.recorded import records
 from servers import free_port, program
 
@@ -64,6 +65,11 @@ def test_every_query_of_every_dashboard_gives_data(whole: Stack) -> None:
     # These have none for as long as all is well, and say so; their inner part is asked for.
     empty = [(where, expr) for where, expr in _dashboard_queries() if not _gives(whole, _of_demo(expr))]
     assert not empty
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_without_a_place_of_its_own_would_be_shown(whole: Stack, name: str) -> None:
+    assert _gives(whole, _of_demo(plain(name).queries[0].expr))
 
 
 def _gives(whole: Stack, expr: str) -> bool:
