@@ -1,7 +1,7 @@
 # What a person types; what it does stands in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench chaos lock fmt monitoring clean
+.PHONY: help run test check bench chaos fuzz lock fmt monitoring clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -21,6 +21,9 @@ bench: ## measure what the documentation claims
 chaos: ## two hundred rounds of faults on real processes (ARGS="--rounds 1 --seed N" runs one again)
 	@exec scripts/chaos.sh $(ARGS)
 
+fuzz: ## a million malformed inputs, to every parser (ARGS="codec --count 50000" for fewer and one)
+	@exec scripts/fuzz.sh $(ARGS)
+
 lock: ## write requirements/*.txt anew from pyproject.toml (UPGRADE=1: with newer versions)
 	@exec scripts/lock.sh
 
@@ -31,4 +34,4 @@ monitoring: ## write deploy/'s dashboards and alerts anew (ARGS="--runbook URL":
 	@exec scripts/monitoring.sh $(ARGS)
 
 clean: ## remove what the other targets made, the daemon's data in ./var excepted
-	@rm -rf .venv .venv-test .venv-bench .venv*.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-test .venv-bench .venv-fuzz .venv*.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -23,6 +23,7 @@ lock test.txt --extra service --extra embedded --extra test
 lock run.txt --extra service --extra embedded --constraints requirements/test.txt
 lock bench.txt --extra service --extra embedded --extra test --extra bench
 lock service.txt --extra service --constraints requirements/test.txt
+lock fuzz.txt --extra service --extra embedded --extra test --extra fuzz --constraints requirements/test.txt
 lock messages.txt --constraints requirements/test.txt
 if grep -l "://" requirements/*.txt; then
   echo "make lock: an address stands in a list; it would tie everyone to that host" >&2

@@ -15,6 +15,7 @@ import pytest
 
 from alvh.adapters.embedded import EmbeddedBroker
 from alvh.adapters.mqtt import BrokerAddress, MqttBroker, Node
+from alvh.adapters.mqtt.connection import Connection
 from alvh.errors import InputError, OutageError
 from alvh.shell.backoff import Backoff
 from alvh.shell.ports import OutboundMessage, Silent
@@ -401,3 +402,25 @@ def test_secrets_are_not_shown() -> None:
     with pytest.raises(InputError) as missing:
         BrokerAddress(url="mqtts://me:s3cret@host:1", ca_file="/nowhere").tls()
     assert "s3cret" not in str(missing.value)
+
+
+def test_a_cancellation_that_meets_the_answer_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by the chaos suite: a leader that was fenced in the very moment it connected stayed connected for ever."""
+
+    async def run(url: str) -> None:
+        task = asyncio.create_task(broker_at(url).run())
+        connect = Connection._on_connect
+
+        def on_connect(connection: Connection, *arguments: object) -> None:
+            connect(connection, *arguments)  # type: ignore[arg-type]  # passed on
+            task.cancel()
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Connection, "_on_connect", on_connect)
+            done, _ = await asyncio.wait({task}, timeout=5.0)
+        task.cancel()
+        assert done, "the first cancellation was dropped"
+        assert task.cancelled()
+
+    with mosquitto() as server:
+        asyncio.run(run(server.url))

@@ -19,6 +19,7 @@ EXTRAS = {
     "test.txt": ("service", "embedded", "test"),
     "service.txt": ("service",),
     "bench.txt": ("service", "embedded", "test", "bench"),
+    "fuzz.txt": ("service", "embedded", "test", "fuzz"),
 }
 MESSAGES_MAY_LOAD = {"alvh", "annotated_types", "pydantic", "pydantic_core", "typing_extensions", "typing_inspection"}
 

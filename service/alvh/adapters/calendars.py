@@ -209,7 +209,8 @@ def _ics_releases(path: Path, content: bytes, report: Report) -> Iterator[Releas
     try:
         calendar = IcsCalendar.from_ical(content)
         entries = calendar.walk("VEVENT")
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError, RecursionError) as error:
+        # the library hands on what it stumbles over: a time zone's name, say, goes to the file system
         raise InputError(f"{path}: not an ICS calendar: {(str(error) or repr(error)).splitlines()[0]}") from error
     for number, entry in enumerate(entries, start=1):
         summary = str(entry.get("SUMMARY", ""))

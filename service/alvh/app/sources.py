@@ -5,6 +5,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,8 @@ from alvh.settings import CalendarSettings, Settings, decision_document, documen
 _DAYS_AHEAD: Final = 400
 _JOURNAL_SUFFIXES: Final = (".jsonl", ".jsonl.gz")
 _ARCHIVE_FILES: Final = "journal-*-*.jsonl.gz"
+# A chain of a whole exchange has some MB; what is longer is no event, and must not fill memory.
+_LONGEST_LINE: Final = 64 * 1024 * 1024
 _LOG_SCHEMES: Final = (
     "redis://", "rediss://", "unix://",
     "redis+sentinel://", "rediss+sentinel://", "redis+cluster://", "rediss+cluster://",
@@ -83,7 +86,7 @@ def source_events(source: str, settings: Settings) -> Iterator[Event]:
     if any(path.glob(_ARCHIVE_FILES)):
         from alvh.adapters.redis.archive import archived_events  # noqa: PLC0415 - loads the client of Redis
 
-        return archived_events(path)
+        return _believed(archived_events(path), path)
     return tape_events(source, settings)
 
 
@@ -103,6 +106,18 @@ def tape_events(source: str, settings: Settings) -> Iterator[Event]:
     yield from tape.replay()
 
 
+def _believed(events: Iterator[Event], where: Path) -> Iterator[Event]:
+    for event in events:
+        _believe(event, str(where))
+        yield event
+
+
+def _believe(event: Event, where: str) -> None:
+    """Refuse a configuration that was changed behind its hash: decisions would be made under another than it says."""
+    if isinstance(event, Configuration) and document_hash(dict(event.document)) != event.config_hash:
+        raise InputError(f"{where}: expected the configuration whose hash is {event.config_hash[:16]}, found another")
+
+
 def journal_events(source: str) -> Iterator[Event]:
     """Yield the events of an exported journal; its own configuration is among them.
 
@@ -112,8 +127,8 @@ def journal_events(source: str) -> Iterator[Event]:
     path = Path(source)
     is_begun = False
     try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            for number, line in enumerate(iter(partial(file.readline, _LONGEST_LINE), b""), start=1):
                 if not line.strip():
                     continue
                 try:
@@ -124,6 +139,7 @@ def journal_events(source: str) -> Iterator[Event]:
                     found = type(event).__name__
                     raise InputError(f"{path}:{number}: expected the log's first event, a Configuration, found {found}")
                 is_begun = True
+                _believe(event, f"{path}:{number}")
                 yield event
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error

@@ -10,6 +10,7 @@ from dataclasses import fields
 from datetime import date
 from typing import Any, Final
 
+from alvh.core.event_types import misfit
 from alvh.core.events import KINDS, Event
 from alvh.errors import JournalError
 
@@ -36,9 +37,12 @@ def decode(line: bytes) -> Event:
         for name, convert in _CONVERSIONS.get(kind, _NONE).items():
             if name in arguments:
                 arguments[name] = convert(arguments[name])
-        return KINDS[kind](**arguments)
-    except (ValueError, KeyError, TypeError) as error:
+        wrong = misfit(kind, arguments)
+        if wrong is None:
+            return KINDS[kind](**arguments)
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         raise JournalError(f"not an event of this version: {line[:80]!r} ({error})") from error
+    raise JournalError(f"not an event of this version: {line[:80]!r} ({kind}.{wrong} is of another kind)")
 
 
 def as_text(event: Event | None) -> str | None:

@@ -4,14 +4,13 @@ Synchronous, total and deterministic: the same events give the same effects, liv
 the time, does I/O or draws a random number; what it needs of the world arrives in events.
 """
 
-import json
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
 from alvh.core.announce import Cause, Decision, Origin, adjustment, signals_message, target_again, target_of
 from alvh.core.answers import expect, status_of
+from alvh.core.checkpoints import pack, restore_from
 from alvh.core.codec import as_text, from_text
 from alvh.core.effects import Effect, Publish, Refused, Wake
 from alvh.core.engine_state import EngineState
@@ -40,7 +39,6 @@ from alvh.core.portfolios import LARGE_CAP, SMALL_CAPS
 from alvh.core.sessions import SessionCalendar, et_date
 from alvh.core.situation import Situation
 from alvh.core.waiting import TIMER, ChainWait
-from alvh.errors import JournalError
 from alvh.message_parts import Move
 
 CHECKPOINT_VERSION: Final = 2
@@ -415,8 +413,7 @@ class Engine(EngineState):
             "session": None if self._session is None else self._session.isoformat(),
             "evaluations": self._evaluations,
         }
-        # Level 1: a third of the size for a few milliseconds; the log writes one at many closes.
-        return zlib.compress(json.dumps(plain, separators=(",", ":"), allow_nan=False).encode(), 1)
+        return pack(plain)
 
     def restore(self, state: bytes) -> None:
         """Become what `checkpoint` was taken from.
@@ -424,12 +421,9 @@ class Engine(EngineState):
         Raises:
             JournalError: this version cannot read it.
         """
-        try:
-            plain = json.loads(zlib.decompress(state))
-        except (zlib.error, ValueError) as error:
-            raise JournalError(f"the checkpoint cannot be read: {error}") from error
-        if plain["version"] != CHECKPOINT_VERSION:
-            raise JournalError(f"the checkpoint is of version {plain['version']}, expected {CHECKPOINT_VERSION}")
+        restore_from(state, CHECKPOINT_VERSION, self._become)
+
+    def _become(self, plain: Mapping[str, Any]) -> None:
         configuration = from_text(plain["configuration"])
         calendar = from_text(plain["calendar"])
         curve = from_text(plain["curve"])

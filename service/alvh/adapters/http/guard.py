@@ -71,4 +71,7 @@ class Guard:
         if headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
             return False
         origin = headers.get(hdrs.ORIGIN)
-        return origin is None or urlsplit(origin).netloc == headers.get(hdrs.HOST)
+        try:
+            return origin is None or urlsplit(origin).netloc == headers.get(hdrs.HOST)
+        except ValueError:  # no address: no browser has sent this
+            return False

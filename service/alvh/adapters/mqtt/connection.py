@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import socket
-from typing import Any, Final
+from collections.abc import Awaitable
+from typing import Any, Final, TypeVar
 
 import aiomqtt
 import paho.mqtt.client as mqtt
@@ -12,6 +13,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from alvh.errors import OutageError
 
+T = TypeVar("T")
 _FAILURE: Final = 0x80  # MQTT 5 reason codes from here on are refusals
 # A broker that leaves Nagle's algorithm on (mosquitto does) holds back its second acknowledgement until our kernel has
 # confirmed the first, which by default it does 40 ms later. Linux confirms at once where it is asked to, each time.
@@ -26,8 +28,8 @@ class Connection(aiomqtt.Client):
     """One connection, with what aiomqtt leaves out.
 
     aiomqtt takes every PUBACK for a yes (MQTT 5 has refusals), waits in vain for the answer of a broker that has hung
-    up, and keeps the socket of an attempt that failed. It acknowledges what comes in before anybody has read it; here
-    who has read it does, by `acknowledge`.
+    up, keeps the socket of an attempt that failed, and on Python 3.11 drops a cancellation that meets an answer. It
+    acknowledges what comes in before anybody has read it; here who has read it does, by `acknowledge`.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - passed on
@@ -75,6 +77,15 @@ class Connection(aiomqtt.Client):
             connection.close()
         if self._misc_task is not None:
             self._misc_task.cancel()
+
+    async def _wait_for(self, fut: Awaitable[T], timeout: float | None) -> T:  # noqa: ASYNC109 - the library's signature
+        # Not `asyncio.wait_for`, as the library has it: until Python 3.11 it drops a cancellation that comes together
+        # with the answer. A leader that was fenced while it connected then stayed a leader in its own eyes.
+        try:
+            async with asyncio.timeout(self.timeout if timeout is None else timeout):
+                return await fut
+        except TimeoutError:
+            raise aiomqtt.MqttError("no answer in time") from None
 
     def _hurry(self) -> None:
         connection = self._client.socket()

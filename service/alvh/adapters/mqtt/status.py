@@ -58,8 +58,8 @@ class Node:
         try:
             event = json.loads(body)
             state, node, epoch = event["data"]["state"], event["data"]["node"], int(event["epoch"])
-        except (ValueError, KeyError, TypeError):
-            return True
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            return True  # also numbers without an end, and nesting deeper than a parser goes
         if epoch > self.epoch:
             return False
         return bool(state != "online" or node != self.node)

@@ -6,9 +6,11 @@ import gzip
 import json
 import os
 import re
+import zlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -25,6 +27,7 @@ PAGE: Final = 256  # entries read at a time, as in the journal
 # was interrupted, and so much is held by who reads it back.
 PART_EVENTS: Final = 100_000
 PART_BYTES: Final = 64 * 1024 * 1024
+_LONGEST_LINE: Final = PART_BYTES  # no event has a fraction of it; what unpacks to more must not fill memory
 _COMPRESSION: Final = 6  # a tenth of the size for quotes; more costs time and gains a hundredth
 _NAME: Final = re.compile(r"journal-(\d+)-(\d+)\.jsonl\.gz")
 _BODY: Final = b',"body":'
@@ -356,10 +359,10 @@ def _part(path: Path) -> _Part:
 
 def _lines(path: Path) -> Iterator[bytes]:
     try:
-        with gzip.open(path, "rb") as lines:
-            for line in lines:
+        with gzip.open(path, "rb") as file:
+            for line in iter(partial(file.readline, _LONGEST_LINE), b""):
                 yield line.removesuffix(b"\n")
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
 
 

@@ -347,7 +347,7 @@ def _dates_at_the_ends(path: Path) -> Iterator[date]:
         try:
             text = cells[place].strip()
             day = et_date(parse_instant(text)) if header[place] == "ts" else parse_date(text)
-        except (IndexError, ValueError):
+        except (IndexError, ValueError, OverflowError):  # a day beyond the first or the last there is
             continue
         if _EARLIEST <= day <= _LATEST:
             yield day

@@ -87,12 +87,15 @@ class OccName:
 
 
 def parse_occ(symbol: str) -> OccName | None:
-    """Return what an OCC symbol says; None for anything that is not one (a future, a share)."""
+    """Return what an OCC symbol says; None for anything that is not one (a future, a share, a day that is none)."""
     found = _OCC.fullmatch(symbol)
     if found is None:
         return None
     name, day, right, strike = found.groups()
-    expiry = date(2000 + int(day[:2]), int(day[2:4]), int(day[4:]))
+    try:
+        expiry = date(2000 + int(day[:2]), int(day[2:4]), int(day[4:]))
+    except ValueError:
+        return None
     return OccName(trading_class=name.strip(), expiry=expiry, right=right, strike=int(strike) / 1000.0)
 
 
