@@ -78,7 +78,8 @@ def _worker(name: str, count: int, options: argparse.Namespace, keep: Path) -> d
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS_OF_A_WORKER, check=False
         )
         figures = json.loads(told.read_text()) if told.exists() else {"inputs": 0, "whole": 0, "peak_mb": 0.0}
-    said = (done.stdout + done.stderr).decode(errors="replace")[-3000:]
+    lines = (done.stdout + done.stderr).decode(errors="replace").splitlines()
+    said = "\n".join(line for line in lines if not line.startswith(("#", "INFO:", "0x", "stat:")))[-4000:]
     is_ok = done.returncode == 0 and figures["inputs"] >= count
     return {**figures, "took_s": time.monotonic() - began, "is_ok": is_ok, "said": said}
 

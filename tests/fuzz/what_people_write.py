@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from alvh.adapters.mqtt.status import Node
-from alvh.app.inbox import understand
+from alvh.app.inbox import Door, RefusedError
 from alvh.app.market_file import read_market
 from alvh.app.sizing import sized
 from alvh.core.codec import decode, encode
@@ -38,14 +38,17 @@ portfolios:
 """
 _LIVE: Final = "feed: {kind: ib, host: 127.0.0.1, port: 4002, client_id: 17}\nportfolios: [{id: a, hedge: none}]\n"
 _ANSWER: Final = (
-    b'answer\n{"event_id":"core-00000000000000000003-1","decision":"amend","by":"anna","reason":"less",'
+    b'portfolio/core/answer\n{"event_id":"core-00000000000000000003-1","decision":"amend","by":"anna","reason":"less",'
     b'"amendments":[{"leg":"L1","quantity":3}],"fills":[{"leg":"L1","quantity":1,"price":2.05}]}'
 )
 _EXECUTED: Final = (
-    b'answer\n{"specversion":"1.0","data":{"event_id":"core-00000000000000000003-1","decision":"executed","by":"bot",'
+    b'portfolio/core/answer\n{"specversion":"1.0","data":{"event_id":"core-00000000000000000003-1","decision":"executed","by":"bot",'
     b'"fills":[{"leg":"L3a","quantity":-2,"price":1.5,"fee":1.0}]}}'
 )
-_OBSERVATION: Final = b'CPI\n{"value":3.1,"consensus":3.2,"date":"2026-10-14"}'
+_SIGNED: Final = (
+    b'portfolio/core/answer/anna\n{"event_id":"core-00000000000000000003-1","decision":"accept","by":"anna"}'
+)
+_OBSERVATION: Final = b'observation/CPI\n{"value":3.1,"consensus":3.2,"date":"2026-10-14"}'
 _STATUS: Final = b'{"data":{"state":"offline","node":"b"},"epoch":3}'
 
 
@@ -57,7 +60,7 @@ def targets(folder: Path) -> list[Target]:
         Target("configuration", (_CONFIGURATION.encode(), _LIVE.encode()), _configured(folder / "alvh.yaml")),
         Target("market_file", (markets,), _market(folder / "market.yaml")),
         Target("size", (portfolios, markets), _sized(folder, portfolios, markets)),
-        Target("inbound", (_ANSWER, _EXECUTED, _OBSERVATION), _inbound),
+        Target("inbound", (_ANSWER, _EXECUTED, _OBSERVATION, _SIGNED), _inbound),
         Target("status", (_STATUS,), _status),
         Target("symbols", (b"SPX   230217P03600000", b"VXM23", b"VX07H26", b"VIX   260520C00022500"), _symbols),
     ]
@@ -103,23 +106,32 @@ def _sized(folder: Path, portfolios: bytes, markets: bytes) -> Callable[[bytes],
     return run
 
 
+_ANYBODY: Final = Door(base="alvh/main/")
+_NAMED: Final = Door(base="alvh/main/", allowed_by=frozenset({"anna"}))
+
+
 def _inbound(data: bytes) -> bool:
     """The first line is the topic's end, the rest the payload."""
     name, _, body = data.partition(b"\n")
-    last = name.decode(errors="replace").replace("/", "_")
-    topic = "alvh/main/portfolio/core/answer" if last == "answer" else f"alvh/main/observation/{last}"
-    message = InboundMessage(topic=topic, body=body, retained=False, properties={})
-    try:
-        event = understand(message, _NOW)
-    except InputError as error:
-        insist(topic in str(error), error)
-        raise
+    message = InboundMessage(
+        topic=f"alvh/main/{name.decode(errors='replace')}", body=body, retained=False, acknowledge=lambda: None
+    )
+    _refused(_ANYBODY, replace(message, retained=True))
+    _refused(_NAMED, message)
+    event = _ANYBODY.understand(message, _NOW)
     assert decode(encode(event)) == event
+    return True
+
+
+def _refused(door: Door, message: InboundMessage) -> None:
     try:
-        understand(replace(message, retained=True), _NOW)
-    except InputError:
-        return True
-    raise AssertionError("a retained message was believed")
+        event = door.understand(message, _NOW)
+    except RefusedError as error:
+        insist(error.reason in {"retained", "not_allowed", "malformed"}, error.reason)
+        insist(str(error).startswith("alvh/main/") and str(error).isprintable(), error)
+    else:
+        assert not message.retained, "an old one was believed"
+        assert message.topic.endswith("/anna"), event
 
 
 _NODE: Final = Node(instance="main", node="a", version="0", epoch=3, feed="tape", is_simulated=False)

@@ -99,6 +99,9 @@ class _Wire:
     def write_eof(self) -> None:
         """End."""
 
+    def close(self) -> None:
+        """End."""
+
     def abort(self) -> None:
         """End."""
 

@@ -5,10 +5,12 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from alvh.core.event_types import is_plain
 from alvh.errors import JournalError
 
 # A checkpoint has some hundred kB; what unpacks to more than this is none, and must not fill memory.
 LARGEST_BYTES: Final = 256 * 1024 * 1024
+_LARGEST_INTEGER: Final = 1 << 4096  # exact sums are integers of many bits
 
 
 def pack(plain: Mapping[str, Any]) -> bytes:
@@ -26,18 +28,16 @@ def unpack(state: bytes, version: int) -> dict[str, Any]:
     unpacker = zlib.decompressobj()
     try:
         text = unpacker.decompress(state, LARGEST_BYTES)
-        plain = json.loads(text, parse_constant=_refuse) if unpacker.eof else None
+        plain = json.loads(text) if unpacker.eof else None
     except (zlib.error, ValueError, RecursionError) as error:
         raise JournalError(f"the checkpoint cannot be read: {error}") from error
-    if not isinstance(plain, dict):
-        raise JournalError("the checkpoint cannot be read: it is cut short, far too large, or no checkpoint")
+    if not isinstance(plain, dict) or not is_plain(plain, largest=_LARGEST_INTEGER):
+        raise JournalError(
+            "the checkpoint cannot be read: it is cut short, far too large, or holds what no checkpoint does"
+        )
     if plain.get("version") != version:
         raise JournalError(f"the checkpoint is of version {plain.get('version')!r}, expected {version}")
     return plain
-
-
-def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is no number")
 
 
 def restore_from(state: bytes, version: int, become: Callable[[Mapping[str, Any]], None]) -> None:

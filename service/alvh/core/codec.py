@@ -40,7 +40,7 @@ def decode(line: bytes) -> Event:
         wrong = misfit(kind, arguments)
         if wrong is None:
             return KINDS[kind](**arguments)
-    except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError, OverflowError) as error:
         raise JournalError(f"not an event of this version: {line[:80]!r} ({error})") from error
     raise JournalError(f"not an event of this version: {line[:80]!r} ({kind}.{wrong} is of another kind)")
 

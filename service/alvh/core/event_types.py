@@ -34,7 +34,7 @@ def misfit(kind: str, arguments: Mapping[str, Any]) -> str | None:
     if wrong is not None:
         return wrong
     if not -_ORDINARY < sum(numbers(values)) < _ORDINARY or dict in map(type, values):
-        odd = next((name for name, value in arguments.items() if not _is_plain(value)), None)
+        odd = next((name for name, value in arguments.items() if not is_plain(value)), None)
         if odd is not None:
             return odd
     return next((name for name, fits in _TABLES[kind] if name in arguments and not fits(arguments[name])), None)
@@ -48,8 +48,8 @@ def _judged(kind: str, types: tuple[type, ...]) -> tuple[str | None, Callable[[A
     return wrong, itemgetter(*(place for place, found in enumerate(types) if found in _NUMBERS))
 
 
-def _is_plain(value: object) -> bool:
-    """Whether no number in it is infinite, no number, or too large for 64 bits."""
+def is_plain(value: object, *, largest: int = _LARGEST) -> bool:
+    """Return whether no number in a JSON value is infinite or no number, and no integer larger than 64 bits hold."""
     waiting = [value]
     while waiting:
         each = waiting.pop()
@@ -60,7 +60,7 @@ def _is_plain(value: object) -> bool:
         elif isinstance(each, float):
             if not isfinite(each):
                 return False
-        elif isinstance(each, int) and not -_LARGEST <= each < _LARGEST:
+        elif isinstance(each, int) and not -largest <= each < largest:
             return False
     return True
 
@@ -85,7 +85,7 @@ def _table_check(hint: object) -> _Check:
     row, _ = get_args(hint)
     if get_origin(row) is not tuple:
         allowed = _types_of(row)
-        return lambda rows: set(map(type, rows)) <= allowed and all(map(_is_plain, rows))
+        return lambda rows: set(map(type, rows)) <= allowed and all(map(is_plain, rows))
     columns = [(types := _types_of(each), bool(types & _NUMBERS)) for each in get_args(row)]
 
     def check(rows: tuple[Any, ...]) -> bool:
@@ -97,7 +97,7 @@ def _table_check(hint: object) -> _Check:
             if not set(map(type, column)) <= allowed:
                 return False
             if dict in allowed or (is_numeric and not -_ORDINARY < sum(filter(None, column)) < _ORDINARY):
-                return all(map(_is_plain, rows))
+                return all(map(is_plain, rows))
         return True
 
     return check
