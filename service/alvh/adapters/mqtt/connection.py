@@ -70,6 +70,9 @@ class Connection(aiomqtt.Client):
             if not confirmed.done():
                 confirmed.set_exception(OutageError(reason))
         self._unconfirmed.clear()
+        for ended in (self._connected, self._disconnected):
+            if ended.done() and not ended.cancelled():
+                ended.exception()  # looked at, or asyncio complains on standard error that nobody did
         connection = self._client.socket()
         if isinstance(connection, socket.socket) and connection.fileno() >= 0:
             self._loop.remove_reader(connection)
