@@ -145,6 +145,10 @@ def test_no_order_on_a_leg_that_failed_the_gate(inputs: SizingInputs, failed: se
     refused = tuple((leg, "stale") for leg in sorted(failed))
     sizing = size(replace(inputs, candidates=candidates, held=held, refused=refused))
     assert all(row.change == 0 for row in sizing.legs if row.leg in failed)
+    bought = any(row.change > 0 for row in sizing.legs)
+    tolerance = 1e-9 * (1.0 + sizing.credit)
+    assert not bought or sizing.cost <= sizing.cap + tolerance
+    assert not bought or sizing.premium_at_risk + sizing.loss_at_stops <= sizing.credit + tolerance
     assert {binding.detail.split()[0] for binding in sizing.bindings if binding.constraint == "LIQ"} == failed
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from alvh.core.announce import Decision, in_order
 from alvh.core.events import Answer
-from alvh.core.hedge import answered, bookkeeping, daily, defence, financing, lot_rules, put_desk
+from alvh.core.hedge import answered, bookkeeping, daily, defence, financing, lot_rules
 from alvh.core.hedge.account_follow import ReadsAccount, account_notes, adopt_book, with_account
 from alvh.core.hedge.answered import Limits
 from alvh.core.hedge.bookkeeping import marks_of
@@ -16,6 +16,7 @@ from alvh.core.hedge.discipline import Discipline, count
 from alvh.core.hedge.exposure import DAILY_PROGRAM_DAYS
 from alvh.core.hedge.harvesting import harvest
 from alvh.core.hedge.holdings import Holdings
+from alvh.core.hedge.leavers import leavers
 from alvh.core.hedge.look import Given, Look
 from alvh.core.hedge.lot_rules import exit_reasons
 from alvh.core.hedge.phase_desk import PhaseNews, booleans, phase_inputs, spread_state, step_phase
@@ -162,7 +163,10 @@ class HedgeDesk(ReadsAccount):
         )
         look.notes += bookkeeping.adopt_legs(look.holdings, self._portfolio["legs"], look.snapshot)
         look.notes += bookkeeping.adopt(look.holdings, self._portfolio, look.snapshot)
+        look.notes += lot_rules.age(look.holdings, look.snapshot)
         look.marks = marks_of(look.holdings, look.snapshot)
+        look.leaving = leavers(look, vol_trigger=given.vix_momentum)
+        look.reasons += exit_reasons(look.leaving)
         small, look.small_cap_rows = small_caps_of(self._portfolio, situation, given.beta_star)
         if small is not None:
             stress = max(given.beta_stress, given.beta_star)
@@ -260,11 +264,9 @@ class HedgeDesk(ReadsAccount):
 
     def _glance(self, look: Look, state: PortfolioState) -> None:
         """See what is held; and where a message is due or the soft timer has run, ask what should be."""
-        look.leaving = financing.leaving(look) | put_desk.leaving(look)
+        look.leaving = leavers(look)
         if not look.snapshot.nodes:
             return
-        now = lot_rules.circumstances(look.situation, look.phase.phase)
-        look.leaving |= lot_rules.leaving(look.holdings, look.snapshot, now, look.phase.phase)
         is_due = bool(look.reasons or look.leaving) or state.sessions >= self._methodology["timer"]["soft"]
         if is_due:
             look.question = self._question(look)
@@ -298,8 +300,6 @@ class HedgeDesk(ReadsAccount):
         is_open = any(window.is_open for window in look.windows.values())
         if state.is_anchored and state.sessions >= timer["hard_in_ttheta"] and is_open:
             look.reasons.append("TIMER_10")
-        if any(rule.startswith("ROLL") for rule in look.leaving.values()):
-            look.reasons.append("ROLL")
         look.reasons += exit_reasons(look.leaving)
         if look.phase.phase is Phase.MONETISE:
             look.reasons.append("HARVEST")

@@ -64,8 +64,8 @@ _PROFITS = ("F1-F2>=1.50", "S06 cross-down", "50% of credit earned")
 
 
 def exit_reasons(going: Mapping[str, str]) -> list[str]:
-    """Return the reason codes of legs that their own rules close: HARVEST for profits taken, ROLL for the rest."""
-    rules = [rule.removeprefix("CLOSE: ") for rule in going.values() if rule.startswith("CLOSE")]
+    """Return the reason codes of legs that their own rules let go: HARVEST for profits taken, ROLL for others."""
+    rules = [rule.removeprefix("CLOSE: ") for rule in going.values()]
     return [*(["HARVEST"] if any(rule in _PROFITS for rule in rules) else []),
             *(["ROLL"] if any(rule not in _PROFITS for rule in rules) else [])]  # fmt: skip
 

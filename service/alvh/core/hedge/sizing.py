@@ -19,6 +19,7 @@ from alvh.core.hedge.sizing_inputs import SizingInputs, SizingParameters
 from alvh.core.hedge.sizing_report import FLOOR_PHASES, Sleeve, Worked, report
 from alvh.core.hedge.slots import SlotPlan, Slots, plan_slots, slots_of
 from alvh.core.hedge.solver import Demand, solve
+from alvh.core.hedge.trimming import Limits, trimmed
 from alvh.core.hedge.units import UnitBoard, UnitTable, unit_table
 
 __all__ = [
@@ -210,4 +211,12 @@ def _targets(target: PhaseTarget, plan: SlotPlan, table: UnitTable, sleeves: tup
     if target.phase is Phase.OFF:
         return tuple(held if fixed else 0 for held, fixed in zip(plan.held, plan.fixed, strict=True))
     contracts = sum(sleeve.solution.contracts[0] for sleeve in sleeves)
-    return plan.spread(np.asarray(contracts), table.gain[:, DESIGN] > 0.0)
+    targets = plan.spread(np.asarray(contracts), table.gain[:, DESIGN] > 0.0)
+    demands = [sleeve.demand for sleeve in sleeves]
+    limits = Limits(
+        cost=sum(float(demand.cap[0]) for demand in demands),
+        premium=sum(float(demand.premium_limit[0]) for demand in demands),
+        gain=sum(float(demand.ceiling[0] * max(demand.loss[0], 0.0)) for demand in demands),
+        delta=float(demands[0].delta_room[0]),
+    )
+    return trimmed(plan, table, targets, DESIGN, limits)

@@ -203,12 +203,14 @@ class Snapshot:
     def held(self, lot: Lot, fee_usd: float, *, is_kept: bool = True) -> HedgeLeg:
         """Return a lot as sizing sees it, at today's quotes."""
         unit = self.unit(lot, fee_usd)
+        is_tradable = self.pricing == "model" or self._passes(lot, unit)
         return HedgeLeg(
             unit=unit,
             quantity=lot.quantity,
             entry_price=lot.entry_price,
-            is_kept=is_kept,
-            is_tradable=self.pricing == "model" or self._passes(lot, unit),
+            # What cannot be sold stays, whatever rule wants it gone: it counts, and is not bought a second time.
+            is_kept=is_kept or not is_tradable,
+            is_tradable=is_tradable,
         )
 
     def unit(self, lot: Lot, fee_usd: float) -> HedgeUnit:
