@@ -67,7 +67,7 @@ def assert_limits(data: dict[str, Any], market: Document) -> None:
             continue
         expiry, strike = date.fromisoformat(f"20{named[2][:2]}-{named[2][2:4]}-{named[2][4:]}"), int(named[3]) / 1000
         book = after.setdefault((action["leg"], named[2]), {})
-        book[strike] = action["qty_after"]
+        book[strike] = book.get(strike, 0) + action["qty_after"]
         if action["side"] != "NONE":
             bid, ask = quotes[expiry, strike]
             assert 0.0 < bid <= ask, f"an order on a failed quote: {action['instrument']}"
