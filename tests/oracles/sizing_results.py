@@ -93,7 +93,7 @@ def baseline(book: Book, m: float) -> dict[str, float]:
     }  # fmt: skip
 
 
-def crossing(function: Callable[[float], float], low: float, high: float, steps: int = 1500) -> list[float]:
+def crossing(function: Callable[[float], float], low: float, high: float, steps: int = 400) -> list[float]:
     """Return every place where a function crosses zero, by scanning and closing in."""
     found, last_x, last_y = [], low, function(low)
     for step in range(1, steps + 1):
