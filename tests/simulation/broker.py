@@ -1,9 +1,10 @@
 """A model of the broker, of its clients in the nodes, and of a subscriber that notes all it is given."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextvars import Context
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from alvh.errors import OutageError
@@ -11,7 +12,9 @@ from alvh.shell.ports import Delays, InboundMessage, OutboundMessage
 from simulation.loop import VirtualLoop
 
 _NOWHERE = Context()
+ANSWER = "alvh/test/portfolio/late/answer"
 CONNECT_S = 0.01
+MOST_UNACKNOWLEDGED = 4  # messages on their way to a client that has not acknowledged them
 REPLY_LIMIT_S = 5.0  # as in the adapter: a connection whose acknowledgement is missing for so long is given up
 KEEPALIVE_LIMIT_S = 15.0  # a broker drops who was silent for one and a half times the keepalive
 
@@ -28,17 +31,24 @@ class BrokerRates:
 
 
 class Session:
-    """One connection of one client."""
+    """One connection of one client; `take` is how it hears what is said to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, take: Callable[["Session", int, bytes], None]) -> None:
         self.is_broken = False
         self.broken = asyncio.Event()
         self.arrives = 0.0
         self.answers = 0.0
+        self.tells = 0.0
+        self.told: set[int] = set()
+        self.take = take
 
 
 class SimulatedBroker:
-    """Takes messages in the order of each connection, keeps the retained ones, and hands all on at once."""
+    """Takes messages in the order of each connection, keeps the retained ones, and hands all on at once.
+
+    The nodes share one name: who connects throws out who was connected, and what is said to them is kept under that
+    name until it is acknowledged (also when the broker forgets what was retained: that is another file).
+    """
 
     def __init__(self, loop: VirtualLoop, random: Random, rates: BrokerRates) -> None:
         self._loop = loop
@@ -47,9 +57,10 @@ class SimulatedBroker:
         self.is_up = True
         self.retained: dict[str, bytes] = {}
         self.delivered: list[tuple[str, bytes]] = []
+        self.unacknowledged: dict[int, bytes] = {}
         self._sessions: list[Session] = []
 
-    def connect(self) -> Session:
+    def connect(self, take: Callable[[Session, int, bytes], None]) -> Session:
         """Open a connection.
 
         Raises:
@@ -57,9 +68,42 @@ class SimulatedBroker:
         """
         if not self.is_up:
             raise OutageError("mqtt is away")
-        session = Session()
-        self._sessions.append(session)
+        for other in self._sessions:
+            self.cut(other)
+        session = Session(take)
+        self._sessions = [session]
+        self._tell(session)
         return session
+
+    def say(self, number: int, body: bytes) -> None:
+        """Let somebody say something to the nodes; the broker has it from here on."""
+        self.unacknowledged[number] = body
+        for session in self._sessions:
+            self._tell(session)
+
+    def acknowledge(self, session: Session, number: int) -> None:
+        """Carry an acknowledgement here."""
+        self._loop.call_later(self._travel(), self._forget, session, number, context=_NOWHERE)
+
+    def _forget(self, session: Session, number: int) -> None:
+        if not session.is_broken and self._random.random() >= self.rates.cut_before:
+            self.unacknowledged.pop(number, None)
+            session.told.discard(number)
+            self._tell(session)
+        else:
+            self.cut(session)
+
+    def _tell(self, session: Session) -> None:
+        """Send what is not acknowledged, in order, a few at a time; each once to a connection, and at times twice."""
+        for number, body in self.unacknowledged.items():
+            if len(session.told) >= MOST_UNACKNOWLEDGED:
+                return
+            if number in session.told:
+                continue
+            session.told.add(number)
+            for _ in range(2 if self._random.random() < self.rates.repeated else 1):
+                session.tells = max(session.tells, self._loop.time() + self._travel())
+                self._loop.call_at(session.tells, session.take, session, number, body, context=_NOWHERE)
 
     def stop(self, *, forgets: bool) -> None:
         """Go away, and perhaps forget what was retained."""
@@ -122,10 +166,13 @@ def _answer(session: Session, future: asyncio.Future[None], fault: str | None) -
 class SimulatedClient:
     """Stands where MqttBroker stands."""
 
-    def __init__(self, loop: VirtualLoop, broker: SimulatedBroker, delays: Delays) -> None:
+    def __init__(
+        self, loop: VirtualLoop, broker: SimulatedBroker, delays: Delays, may_speak: Callable[[], bool]
+    ) -> None:
         self._loop = loop
         self._broker = broker
         self._delays = delays
+        self._may_speak = may_speak
         self._session: Session | None = None
         self._connections = 0
         self._ready = asyncio.Event()
@@ -158,8 +205,10 @@ class SimulatedClient:
     async def run(self) -> None:
         while not self._stopping.is_set():
             await asyncio.sleep(CONNECT_S)
+            if not self._may_speak():
+                continue
             try:
-                self._session = self._broker.connect()
+                self._session = self._broker.connect(self._hear)
             except OutageError:
                 await self._pause(self._delays.next())
                 continue
@@ -174,6 +223,12 @@ class SimulatedClient:
                     future.set_exception(OutageError("mqtt is away"))
             self._unconfirmed.clear()
             await self._pause(self._delays.next())
+
+    def _hear(self, session: Session, number: int, body: bytes) -> None:
+        if session.is_broken or self._session is not session or self.inbox.full():
+            return
+        acknowledge = partial(self._broker.acknowledge, session, number)
+        self.inbox.put_nowait(InboundMessage(topic=ANSWER, body=body, retained=False, acknowledge=acknowledge))
 
     async def _serve(self, session: Session) -> None:
         waits = [asyncio.create_task(wait()) for wait in (session.broken.wait, self._stopping.wait, self._watch)]

@@ -10,7 +10,7 @@ from random import Random
 from alvh.app.sources import calendar, configuration
 from alvh.core.effects import Effect, Publish, Refused, Wake
 from alvh.core.engine import Engine
-from alvh.core.events import Event, Quote, SessionClose, TimerFired
+from alvh.core.events import Answer, Event, Quote, SessionClose, TimerFired
 from alvh.core.sessions import SessionCalendar
 from alvh.errors import JournalError
 from alvh.settings import Settings
@@ -27,9 +27,16 @@ class PatientEngine:
         self.total = 0.0
         self.sequence = 0
         self.open: dict[str, int] = {}
+        self.heard: list[str] = []
 
     def handle(self, event: Event) -> Sequence[Effect]:
-        """Ask to be woken, or speak when it is."""
+        """Ask to be woken, or speak when it is, or when it is spoken to for the first time."""
+        if isinstance(event, Answer):
+            if event.event_id in self.heard:
+                return [Refused(subject="answer", reason="duplicate", detail="said before")]
+            self.heard.append(event.event_id)
+            self.sequence += 1
+            return [self._publish("adjustment", retained=False), self._publish("target", retained=True)]
         if isinstance(event, TimerFired):
             if self.open.pop(event.timer_id, None) is None:
                 return [Refused(subject="timer", reason="unknown", detail="fired before")]
@@ -44,16 +51,20 @@ class PatientEngine:
         return [Wake(timer_id=f"t{self.count}", due=event.ts_recv + 700_000_000)]
 
     def _publish(self, kind: str, *, retained: bool) -> Publish:
-        event = {"id": f"{kind}-{self.sequence}", "sequence": self.sequence, "data": {"total": self.total}}
+        event = {
+            "id": f"{kind}-{self.sequence}",
+            "sequence": self.sequence,
+            "data": {"total": self.total, "heard": self.heard},
+        }
         body = json.dumps(event, separators=(",", ":")).encode()
         return Publish(kind=kind, portfolio="late", retained=retained, body=body)
 
     def checkpoint(self) -> bytes:
-        return json.dumps([self.count, self.total, self.sequence, self.open]).encode()
+        return json.dumps([self.count, self.total, self.sequence, self.open, self.heard]).encode()
 
     def restore(self, state: bytes) -> None:
         try:
-            self.count, self.total, self.sequence, self.open = json.loads(state)
+            self.count, self.total, self.sequence, self.open, self.heard = json.loads(state)
         except ValueError as error:
             raise JournalError("not a state of the patient engine") from error
 

@@ -12,12 +12,20 @@ TICK_S = 1e-6
 
 
 class Process:
-    """What is paused, killed and woken as a whole; everything it has started belongs to it."""
+    """What is paused, killed and woken as a whole; everything it has started belongs to it.
+
+    Attributes:
+        steps: how often something of it went on behind an await.
+        last_step: the one before which `on_last_step` is called; None: it may go on for ever.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_paused = False
         self.parked: list[asyncio.Handle] = []
+        self.steps = 0
+        self.last_step: int | None = None
+        self.on_last_step: Callable[[], object] = lambda: None
 
 
 PROCESS: ContextVar[Process | None] = ContextVar("process", default=None)
@@ -131,6 +139,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             if handle._cancelled:
                 continue
             process = handle._context.get(PROCESS)  # type: ignore[attr-defined]  # where asyncio keeps it
+            if process is not None and not process.is_paused:
+                process.steps += 1
+                if process.steps == process.last_step:
+                    process.on_last_step()
             if process is not None and process.is_paused:
                 process.parked.append(handle)
             else:

@@ -8,8 +8,10 @@ from simulation.broker import BrokerRates
 from simulation.network import Rates
 
 FAULTY_S = 10.0  # so long faults are about; then everything must come right by itself
-KINDS = ("calm", "network", "broker", "crashes", "pauses", "redis", "clocks", "everything", "lost_tail")
-_WEIGHTS = (1, 4, 4, 5, 5, 3, 2, 8, 4)
+KINDS = ("calm", "network", "broker", "crashes", "awaits", "pauses", "redis", "clocks", "everything", "lost_tail")
+_WEIGHTS = (1, 4, 4, 4, 4, 5, 3, 2, 8, 4)
+# A node takes some thousand steps (from one await to the next) in a run; the first hundreds are its start.
+_STEPS = 6000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,9 @@ class Plan:
         faults: what happens, by time.
         lag_s: how far the replica lies behind that takes over in `lost_tail`.
         retains: whether retention trims as hard as it may meanwhile.
+        archives: whether what it trims must stand in an archive first.
+        last_steps: for each of the first lives of the nodes, the await at which it dies (`crash`) or sleeps (`pause`).
+        answers: when somebody says something to the instance, on the story that is live.
     """
 
     kind: str
@@ -43,6 +48,9 @@ class Plan:
     faults: Sequence[Fault] = field(default_factory=tuple)
     lag_s: float = 0.0
     retains: bool = False
+    archives: bool = False
+    last_steps: Sequence[tuple[str, int]] = ()
+    answers: Sequence[float] = ()
 
     @property
     def may_reset(self) -> bool:
@@ -75,6 +83,13 @@ def plan(random: Random, kind: str | None = None) -> Plan:
         faults += _drawn(random, nodes, ("failover",), (1, 3), (0.01, 3.0))
         if random.random() < 0.5:
             faults += _drawn(random, nodes, ("crash", "pause"), (1, 3), (0.05, 3.0))
+    steps: list[tuple[str, int]] = []
+    if kind == "awaits" or (everything and random.random() < 0.3):
+        steps = [
+            (random.choice(("crash", "crash", "pause")), round(_STEPS ** random.random()))
+            for _ in range(random.randint(1, 8))
+        ]
+    retains = story != "live" and random.random() < 0.3
     return Plan(
         kind=kind,
         story=story,
@@ -83,7 +98,10 @@ def plan(random: Random, kind: str | None = None) -> Plan:
         broker_rates=_broker_rates(random) if kind in {"network", "broker", "everything"} else BrokerRates(),
         faults=tuple(sorted(faults, key=lambda fault: fault.at)),
         lag_s=random.uniform(0.0, 1.0),
-        retains=story != "live" and random.random() < 0.3,
+        retains=retains,
+        archives=retains and kind != "lost_tail" and random.random() < 0.5,
+        last_steps=steps,
+        answers=sorted(random.uniform(0.3, FAULTY_S) for _ in range(12)) if story == "live" else (),
     )
 
 

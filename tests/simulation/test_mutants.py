@@ -5,11 +5,17 @@ from collections.abc import Sequence
 
 import pytest
 
+from alvh.adapters.mqtt import MqttBroker
 from alvh.adapters.redis import RedisJournal
+from alvh.app.inbox import Door
+from alvh.app.node import InstanceNode
+from alvh.core.effects import Effect
+from alvh.core.events import Answer, Event
 from alvh.errors import OutageError
-from alvh.shell.ports import Commit, OutboundMessage
+from alvh.shell.ports import Commit, OutboundMessage, Sourced
 from alvh.shell.relay import Relay
 from alvh.shell.runner import Runner
+from simulation.engines import PatientEngine
 from simulation.redis_model import RedisModel
 from simulation.verdict import judge
 from simulation.world import World
@@ -47,6 +53,29 @@ async def _take_over_cold(runner: Runner, epoch: int) -> str | None:
     return (await runner._patiently(runner._journal.recover)).position
 
 
+async def _acknowledge_at_once(node: InstanceNode, broker: MqttBroker) -> None:
+    """What is said to us is acknowledged when it is read."""
+    door = Door(base="alvh/test/")
+    while True:
+        message = await broker.inbox.get()
+        message.acknowledge()
+        await node._runner.submit(Sourced(event=door.understand(message, node._clock.now())))
+
+
+def _believe_everybody(engine: PatientEngine, event: Event) -> Sequence[Effect]:
+    """An answer counts as often as it comes."""
+    if isinstance(event, Answer):
+        engine.heard = [heard for heard in engine.heard if heard != event.event_id]
+    return _HANDLE(engine, event)
+
+
+def _trim_at_once(model: RedisModel, keys: Sequence[str], argv: list[bytes]) -> list[bytes]:
+    """What is old goes, archived or not."""
+    return _TRIM(model, keys, [*argv[:2], b"0", *argv[3:]])
+
+
+_HANDLE = PatientEngine.handle
+_TRIM = RedisModel._trim
 _COMMIT = RedisJournal.commit
 
 
@@ -59,6 +88,9 @@ _COMMIT = RedisJournal.commit
         pytest.param(RedisJournal, "commit", _once, id="a-lost-reply-counts-as-written"),
         pytest.param(Runner, "take_over", _take_over_cold, id="take-over-without-the-tail"),
         pytest.param(Runner, "_hand_over_again", lambda *_: None, id="relay-not-told-of-what-was-written-again"),
+        pytest.param(InstanceNode, "_take_in", _acknowledge_at_once, id="an-answer-is-acknowledged-before-its-commit"),
+        pytest.param(PatientEngine, "handle", _believe_everybody, id="an-answer-counts-twice"),
+        pytest.param(RedisModel, "_trim", _trim_at_once, id="the-log-goes-before-it-is-archived"),
         pytest.param(RedisJournal, "_lost", RedisJournal._lost, id="nothing-is-broken"),
     ],
 )

@@ -3,10 +3,13 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+from alvh.adapters.redis import archived_lines, is_archive
 from alvh.core.codec import decode
 from alvh.core.effects import Publish
 from alvh.shell.topics import Topics
+from simulation.engines import PatientEngine
 from simulation.world import KEYS, World
 
 TOPICS = Topics(root="alvh", instance="test")
@@ -80,7 +83,7 @@ def judge(world: World) -> list[str]:
         sequences = [message.sequence for message in consumer.story]
         if sequences != list(range(1, len(sequences) + 1)):
             faults.append(f"{topic}: sequences {sequences}")
-    return faults + _outbox(world, expected) + _retained(world, expected)
+    return faults + _outbox(world, expected) + _retained(world, expected) + _heard(world) + _archive(world)
 
 
 def _expected(world: World) -> list[tuple[str, bytes]]:
@@ -123,6 +126,36 @@ def _outbox(world: World, expected: Sequence[tuple[str, bytes]]) -> list[str]:
     ]
     wanted = list(expected[len(expected) - len(stored) :]) if world.plan.retains else list(expected)
     return [] if stored == wanted else [f"outbox: {len(stored)} messages, expected {len(wanted)}"]
+
+
+def _heard(world: World) -> list[str]:
+    """What was said to the instance counts once, in order, however often it came."""
+    if not world.plan.answers:
+        return []
+    engine = PatientEngine()
+    for fields in world.redis.model.keys.stream(KEYS.journal).entries:
+        engine.handle(decode(fields[1]))
+    wanted = [f"late-{number}-1" for number in range(len(world.plan.answers))]
+    return [] if engine.heard == wanted else [f"said to it: {wanted}, it has heard {engine.heard}"]
+
+
+def _archive(world: World) -> list[str]:
+    """Archive and log together are whole, and overlap in nothing but equal events."""
+    if world.archive is None or not is_archive(world.archive):
+        return []
+    kept = dict(archived_lines(world.archive))
+    faults = [] if list(kept) == list(range(1, len(kept) + 1)) else [f"archive: {len(kept)} events with a gap"]
+    journal = world.redis.model.keys.stream(KEYS.journal)
+    for (seq, _), fields in zip(journal.ids, journal.entries, strict=True):
+        if kept.get(seq, fields[1]) != fields[1]:
+            faults.append(f"archive: event {seq} is another than the log's")
+    if journal.ids and journal.ids[0][0] > len(kept) + 1:
+        faults.append(f"archive: ends with {len(kept)}, the log begins with {journal.ids[0][0]}")
+    parts = sorted(path.name for path in world.archive.glob("journal-*"))
+    spans = [[int(number) for number in name.split(".")[0].split("-")[1:]] for name in parts]
+    if any(first != last + 1 for (_, last), (first, _) in pairwise(spans)):
+        faults.append(f"archive: a part is there twice: {parts}")
+    return faults
 
 
 def _retained(world: World, expected: Sequence[tuple[str, bytes]]) -> list[str]:

@@ -2,17 +2,24 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable, Sequence
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import count
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import TypeVar
 
 import pytest
 
 from alvh.adapters.mqtt import BrokerAddress
 from alvh.adapters.redis import Keys, RedisAddress, RedisJournal, RedisLease, RedisLink, RedisRetention
+from alvh.adapters.redis import archive as archive_module
 from alvh.adapters.redis import journal as journal_module
 from alvh.adapters.redis import lease as lease_module
 from alvh.adapters.redis import retention as retention_module
@@ -33,6 +40,7 @@ from simulation.network import Rates, RedisServer
 from simulation.plan import FAULTY_S, Fault, Plan, plan
 from simulation.redis_model import Keyspace
 
+T = TypeVar("T")
 KEYS = Keys("test")
 START_S = 1_700_000_000.0
 LEASE_S = 1.5
@@ -93,6 +101,9 @@ class World:
         self._live_quotes = 0
         self._is_settled = False
         self._quiet_s = 0.0
+        self._adding: list[Process] = []  # who holds the archive's lock: the kernel takes it from the dead
+        self._folder = TemporaryDirectory() if self.plan.archives else None
+        self.archive = None if self._folder is None else Path(self._folder.name)
 
     # The run
 
@@ -107,6 +118,8 @@ class World:
                     self._at(self.random.uniform(0.0, 0.3), self._start, daemon)
                 for fault in self.plan.faults:
                     self._at(fault.at, self._befall, fault)
+                for number, at in enumerate(self.plan.answers):
+                    self._at(at, self._say, number)
                 self._at(FAULTY_S, self._calm_down)
                 self._at(FAULTY_S, self._look)
                 if not self.loop.run_until(lambda: self._is_settled or bool(self.faults), GIVE_UP_S):
@@ -140,6 +153,8 @@ class World:
             (relay_module, "MAX_WAITING", 6),
             (relay_module, "PAGE", 4),
             (retention_module, "STEP", 5),
+            (archive_module, "asyncio", SimpleNamespace(to_thread=_at_once)),
+            (archive_module, "_locked", self._locked),
         ):
             patch.setattr(module, name, value)
 
@@ -153,15 +168,31 @@ class World:
         process = PROCESS.get()
         assert process is not None
         lease = KeptLease(link, keys, delays=delays, ttl_s=ttl_s, holder=process.name, monotonic=self.loop.time)
-        lease.retains = self.plan.retains
+        lease.retains, lease.archive = self.plan.retains, self.archive
         return lease
 
-    def _client(self, *_: object, delays: Delays, **__: object) -> SimulatedClient:
-        client = SimulatedClient(self.loop, self.broker, delays)
+    def _client(self, *_: object, delays: Delays, may_speak: Callable[[], bool], **__: object) -> SimulatedClient:
+        client = SimulatedClient(self.loop, self.broker, delays, may_speak)
         for daemon in self.daemons:
             if daemon.process is PROCESS.get():
                 daemon.client = client
         return client
+
+    @contextmanager
+    def _locked(self, folder: Path) -> Iterator[None]:
+        process = PROCESS.get()
+        assert process is not None
+        alive = [daemon.process for daemon in self.daemons]
+        if any(each in alive for each in self._adding):
+            raise OutageError("another process adds to it")
+        self._adding = [process]
+        for left in folder.glob(".*.part"):
+            left.unlink()
+        try:
+            yield
+        finally:
+            if process in self._adding:
+                self._adding.remove(process)
 
     def _is_known_dead(self, holder: str) -> bool:
         """On one machine the next node sees that the leader's process is gone; on two it does not."""
@@ -172,8 +203,20 @@ class World:
     def _start(self, daemon: Daemon) -> None:
         if daemon.process is not None:
             return
-        daemon.process = process = Process(f"node-{daemon.number}.{next(self._lives)}")
+        life = next(self._lives)
+        daemon.process = process = Process(f"node-{daemon.number}.{life}")
+        if life <= len(self.plan.last_steps):
+            what, process.last_step = self.plan.last_steps[life - 1]
+            act = self._crash if what == "crash" else self._pause
+            process.on_last_step = partial(act, daemon, self.random.uniform(0.01, 3.0))
         daemon.task = spawn(self.loop, process, self._live(daemon))
+
+    def _say(self, number: int) -> None:
+        """Somebody says something to the instance, and says it twice now and then."""
+        body = json.dumps({"event_id": f"late-{number}-1", "decision": "accept", "by": "anna"}).encode()
+        self.broker.say(2 * number, body)
+        if self.random.random() < 0.2:
+            self.broker.say(2 * number + 1, body)
 
     async def _live(self, daemon: Daemon) -> None:
         daemon.node = InstanceNode(
@@ -269,7 +312,8 @@ class World:
     def _look(self) -> None:
         """Look twice a second whether everything has come to rest, and has been at rest for a while."""
         is_awake = all(d.process is not None and not d.process.is_paused for d in self.daemons)
-        is_quiet = self.broker.is_up and is_awake and self.has_all_been_said()
+        is_heard = not self.broker.unacknowledged
+        is_quiet = self.broker.is_up and is_awake and is_heard and self.has_all_been_said()
         self._quiet_s = self._quiet_s + 0.5 if is_quiet else 0.0
         if self._quiet_s > 3.0:
             self._is_settled = True
@@ -305,11 +349,10 @@ class World:
     def _run_down(self) -> None:
         """Let the killed end too, so that nothing is left to the garbage collector; the world has gone by then."""
         self.redis.is_up = self.broker.is_up = False
-        for process in self._gone:
-            self.loop.wake(process)
-        for daemon in self.daemons:
-            if daemon.process is not None:
-                self.loop.wake(daemon.process)
+        for process in (*self._gone, *(daemon.process for daemon in self.daemons)):
+            if process is not None:
+                process.last_step = None
+                self.loop.wake(process)
         for _ in range(2):  # a task group that fails at that moment tells of its failure instead of the cancellation
             for task in asyncio.all_tasks(self.loop):
                 task.cancel()
@@ -335,14 +378,15 @@ class KeptLease(RedisLease):
     """A lease with the leader's retention beside it, which lives exactly as long."""
 
     retains = False
+    archive: Path | None = None
 
     async def keep(self) -> None:
         if not self.retains:
             await super().keep()
             return
         journal: RedisJournal = self._link.journal  # type: ignore[attr-defined]  # put there by the world
-        retention = RedisRetention(self._link, KEYS, journal, history_days=1, round_s=0.7)
-        retention._history_ns = 1  # toy quotes are nanoseconds apart
+        retention = RedisRetention(self._link, KEYS, journal, history_days=1, archive=self.archive, round_s=0.7)
+        retention._history_ns, retention._day_ns = 1, 7  # toy quotes are nanoseconds apart
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(super().keep())
             tasks.create_task(retention.keep())
@@ -366,6 +410,12 @@ class Feed:
         for sourced in world.story.tape[int(position or 0) :]:
             await world.feed_pause()
             yield sourced
+
+
+async def _at_once(act: Callable[..., T], *arguments: object) -> T:
+    """Where the real thing takes a thread: there is one, and it may lose its turn here."""
+    await asyncio.sleep(0)
+    return act(*arguments)
 
 
 def _story(plan: Plan, random: Random) -> Story:

@@ -48,6 +48,7 @@ class RedisRetention:
         self._link = link
         self._keys = keys
         self._journal = journal
+        self._day_ns = _DAY_NS
         self._history_ns = history_days * _DAY_NS
         self._archive = archive
         self._round_s = round_s
@@ -80,7 +81,7 @@ class RedisRetention:
         if newest_ns is None:
             return 0
         if self._archive is not None:
-            await self._archive_days(self._archive, newest_ns // _DAY_NS)
+            await self._archive_days(self._archive, newest_ns // self._day_ns)
         oldest = await self._link.call("XRANGE", self._keys.journal, "-", "+", "COUNT", 1)
         # Never into a commit whose answer we still wait for: it may have to be compared with what is stored.
         first, until = int(oldest[0][0].partition(b"-")[0]), self._journal.settled_seq
@@ -119,7 +120,7 @@ class RedisRetention:
         if day == self._archived_day:
             return
         try:
-            done = await archive_log(self._link, self._keys, folder, before_ns=day * _DAY_NS)
+            done = await archive_log(self._link, self._keys, folder, before_ns=day * self._day_ns)
         except (OutageError, InputError) as fault:
             if self._is_archive_up:
                 _LOGGER.warning("nothing is trimmed until the archive can be written: %s", fault)
