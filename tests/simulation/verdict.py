@@ -8,6 +8,7 @@ from itertools import pairwise
 from alvh.adapters.redis import archived_lines, is_archive
 from alvh.core.codec import decode
 from alvh.core.effects import Publish
+from alvh.errors import InputError
 from alvh.shell.topics import Topics
 from simulation.engines import PatientEngine
 from simulation.world import KEYS, World
@@ -143,7 +144,10 @@ def _archive(world: World) -> list[str]:
     """Archive and log together are whole, and overlap in nothing but equal events."""
     if world.archive is None or not is_archive(world.archive):
         return []
-    kept = dict(archived_lines(world.archive))
+    try:
+        kept = dict(archived_lines(world.archive))
+    except InputError as error:
+        return [f"archive: {error}"]
     faults = [] if list(kept) == list(range(1, len(kept) + 1)) else [f"archive: {len(kept)} events with a gap"]
     journal = world.redis.model.keys.stream(KEYS.journal)
     for (seq, _), fields in zip(journal.ids, journal.entries, strict=True):

@@ -386,7 +386,7 @@ class KeptLease(RedisLease):
             return
         journal: RedisJournal = self._link.journal  # type: ignore[attr-defined]  # put there by the world
         retention = RedisRetention(self._link, KEYS, journal, history_days=1, archive=self.archive, round_s=0.7)
-        retention._history_ns, retention._day_ns = 1, 7  # toy quotes are nanoseconds apart
+        retention._history_ns, retention._day_ns = 1, 20  # toy quotes are nanoseconds apart
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(super().keep())
             tasks.create_task(retention.keep())
