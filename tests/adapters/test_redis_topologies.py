@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from alvh.adapters.redis import Durability, Keys, RedisAddress, RedisJournal, RedisLease, RedisLink, RedisOutbox
-from alvh.errors import OutageError
+from alvh.errors import FencedError, OutageError
 from alvh.shell.backoff import Backoff
 from alvh.shell.ports import Commit, OutboundMessage
 from servers import RedisServer, Server, bundled_valkey, free_port, program, redis_server, running, temporary_folder
@@ -116,6 +116,50 @@ def test_failover_behind_sentinel_keeps_the_log_and_the_token(caplog: pytest.Log
             time.sleep(0.05)
         with sentinel(master) as guard:
             asyncio.run(run(guard, master, replica))
+
+
+def test_what_a_failover_lost_is_written_again_or_the_leader_stops() -> None:
+    """The replica that takes over lacks confirmed commits; who still has them writes them again, who has not stops."""
+
+    async def run(guard: Server, master: RedisServer, replica: RedisServer) -> None:
+        url = f"redis+sentinel://127.0.0.1:{guard.port}/mine/0"
+        ours, other = RedisLink(RedisAddress(url=url)), RedisLink(RedisAddress(url=url))
+        journal, reader = RedisJournal(ours, KEYS), RedisJournal(other, KEYS)
+        journal.lead(await RedisLease(ours, KEYS, delays=Backoff(Random(1), cap_s=0.2)).acquire())
+        await journal.commit(commit(1))
+        async with asyncio.timeout(30):
+            while cli(replica.port, "xlen", KEYS.journal).strip() != "1":  # noqa: ASYNC110 - another program does it
+                await asyncio.sleep(0.05)
+            while "slaves=1" not in cli(guard.port, "info", "sentinel"):  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.1)
+        cli(replica.port, "replicaof", "127.0.0.1", str(free_port()))  # from here on it hears nothing
+        for seq in (2, 3, 4):
+            await journal.commit(commit(seq))
+        assert [seq async for seq, _ in reader.read(0)] == [1, 2, 3, 4]
+        master.kill()
+        async with asyncio.timeout(40):
+            while True:
+                try:
+                    await journal.confirm(4)
+                    break
+                except OutageError:
+                    await asyncio.sleep(0.1)
+        assert cli(replica.port, "role").startswith("master")
+        assert [event async for event in reader.read(0)] == [(seq, b"%d" % seq) for seq in (1, 2, 3, 4)]
+        cli(replica.port, "xtrim", KEYS.journal, "maxlen", "1")
+        cli(replica.port, "hset", KEYS.meta, "tail", "4")
+        forgetful = RedisJournal(ours, KEYS)  # it has the token, and nothing of what is missing
+        forgetful.lead(journal.epoch)
+        with pytest.raises(FencedError, match="lost committed events: its log ends at 4"):
+            await forgetful.commit(commit(6))
+        await ours.close()
+        await other.close()
+
+    with contextlib.ExitStack() as stack:
+        master = stack.enter_context(redis_server("--repl-diskless-sync-delay", "0"))
+        replica = stack.enter_context(redis_server("--replicaof", f"127.0.0.1 {master.port}"))
+        guard = stack.enter_context(sentinel(master))
+        asyncio.run(run(guard, master, replica))
 
 
 def test_all_keys_of_an_instance_are_on_one_node_of_a_cluster() -> None:
