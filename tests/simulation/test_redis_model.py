@@ -60,7 +60,7 @@ class Asker:
                 bound = random.randint(0, self.tail + 2)
                 return TRIM, TRIM_KEYS, [self.epochs[who], who, random.choice("001"), bound]
             case _:
-                return ARCHIVED, (KEYS.meta,), [self.epochs[who], who, random.randint(0, self.tail)]
+                return ARCHIVED, (KEYS.meta,), [self.epochs[who], who, random.randint(0, self.tail), f"/of/{who}"]
 
     def _commit(self, who: str) -> list[Word]:
         random = self.random
