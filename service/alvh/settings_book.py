@@ -45,7 +45,12 @@ class Condor(Knobs):
 class CondorProgram(Knobs):
     """Condors opened by rule (the geometry of Cboe's CNDR)."""
 
-    dte: int = Field(default=35, ge=1, le=365, description="calendar days to expiry at the opening")
+    dte: int = Field(
+        default=35,
+        ge=1,
+        le=365,
+        description="calendar days to expiry at the opening; below 7 a daily program: a session's expiry, H of 30 days",
+    )
     short_delta: float = Field(default=0.20, gt=0, lt=0.5)
     long_delta: float = Field(default=0.05, gt=0, lt=0.5)
     quantity: int = Field(default=4, ge=1)

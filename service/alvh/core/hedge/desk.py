@@ -13,7 +13,6 @@ from alvh.core.hedge.bookkeeping import marks_of
 from alvh.core.hedge.condor_desk import draw_lines, due_of, holds_new, is_new_roll, plan_of, rearm, tried
 from alvh.core.hedge.condor_moves import CondorMove, apply
 from alvh.core.hedge.discipline import Discipline, count
-from alvh.core.hedge.exposure import DAILY_PROGRAM_DAYS
 from alvh.core.hedge.harvesting import harvest
 from alvh.core.hedge.holdings import Holdings
 from alvh.core.hedge.leavers import leavers
@@ -276,7 +275,7 @@ class HedgeDesk(ReadsAccount):
             look.seen = glance_at_held(self._question(look, with_candidates=False).inputs)
 
     def _question(self, look: Look, *, with_candidates: bool = True) -> Question:
-        is_daily = self._program is not None and self._program.dte < DAILY_PROGRAM_DAYS
+        is_daily = self._program is not None and self._program.is_daily
         cost = financing.cost_to_date(look.holdings, look.marks, self._sizes.fin_max)
         return ask(
             look.situation,

@@ -9,16 +9,16 @@ import numpy as np
 from alvh.core.hedge.book import Condor, FinancingSpread
 from alvh.core.hedge.delta import BookGreeks, book_greeks
 from alvh.core.hedge.pricing import Floats
+from alvh.core.hedge.program import DAILY_PROGRAM_DAYS
 from alvh.core.hedge.scenario import HedgeMarket, condor_losses, financing_delta, linked_spx_return
 from alvh.core.hedge.sizing_inputs import SizingInputs
 from alvh.core.hedge.slots import SlotPlan
 from alvh.core.hedge.target import DesignShock, design_shock, small_cap_losses
 from alvh.core.hedge.units import UnitTable
 
-DAILY_PROGRAM_DAYS: Final = 7
-"""Condors sold with less than this to expiry are a daily program: H is 30 days, the credit that of 21 sessions."""
-
 DAILY_PROGRAM_HORIZON: Final = 30.0
+"""H of a daily program, days; its credit is that of 21 sessions (4.6)."""
+
 VXTH_DAYS: Final = 30.0  # the weights of VXTH are per month
 
 LOW, DESIGN, HIGH = range(3)

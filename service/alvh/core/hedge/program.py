@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import product
 from typing import Final
 
@@ -24,6 +24,12 @@ MODEL_TOLERANCE: Final = 0.05
 
 DTE_TOLERANCE: Final = 18
 """How far a listed expiry may lie from the program's, days: half of the five weeks between two monthly expiries."""
+
+DAILY_PROGRAM_DAYS: Final = 7
+"""Condors sold with less than this to expiry are a daily program (4.6): SPXW expires on every session."""
+
+DAILY_TOLERANCE: Final = 3
+"""Of these the expiry may lie so far from the program's: a long weekend."""
 
 _CLASSES: Final = ("SPXW", "SPX")
 """Preference between classes of one expiry where the program names none (interfaces, section 5: default SPXW)."""
@@ -48,6 +54,16 @@ class CondorProgram:
     quantity: int = 4
     roll: str = "expiry"
     trading_class: str | None = None
+
+    @property
+    def is_daily(self) -> bool:
+        """Whether its condors live for less than a week."""
+        return self.dte < DAILY_PROGRAM_DAYS
+
+    @property
+    def tolerance(self) -> int:
+        """How far a listed expiry may lie from the one wanted, days."""
+        return DAILY_TOLERANCE if self.is_daily else DTE_TOLERANCE
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, object], where: str = "condor_program") -> "CondorProgram":
@@ -178,10 +194,10 @@ def choose_condor(
     """
     wanted = _CLASSES if program.trading_class is None else (program.trading_class,)
     slices = [part for part in chain.slices if part.trading_class in wanted]
-    near = [part for part in slices if abs(part.dte - program.dte) <= DTE_TOLERANCE]
+    near = [part for part in slices if abs(part.dte - program.dte) <= program.tolerance]
     if not near:
         listed = ", ".join(dict.fromkeys(str(part.dte) for part in slices)) or "none"
-        detail = f"no {' or '.join(wanted)} expiry within {DTE_TOLERANCE} days of {program.dte}; listed: {listed}"
+        detail = f"no {' or '.join(wanted)} expiry within {program.tolerance} days of {program.dte}; listed: {listed}"
         return NoCondor(reason="no_expiry", detail=detail)
     near.sort(key=lambda part: (abs(part.dte - program.dte), part.expiry, wanted.index(part.trading_class)))
     tried = [_from_slice(program, part, rules, quote_age_s) for part in near if part.expiry == near[0].expiry]
@@ -189,13 +205,15 @@ def choose_condor(
 
 
 def model_condor(program: CondorProgram, smile: Smile, terms: ChainTerms) -> ChosenCondor | NoCondor:
-    """Choose from the model surface: a monthly expiry, strikes in steps of 5; never executable.
+    """Choose from the model surface: a monthly expiry (of a daily program a session), strikes in steps of 5.
+
+    Never executable.
 
     The short strikes have to lie near their delta. A long strike that the surface cannot place at
     its delta (above a VIX of about 20 the scaled smile's put wing turns upward before) stands at the farthest strike
     that is still cheaper than those nearer in, and the condor says so.
     """
-    expiry = nearest_monthly(terms.session, program.dte, terms.business_day_before)
+    expiry = _model_expiry(program, terms)
     chain = model_spx_chain([(expiry, program.trading_class or _CLASSES[0])], smile, terms)
     part = chain.slices[0]
     wings, notes = [], []
@@ -213,6 +231,15 @@ def model_condor(program: CondorProgram, smile: Smile, terms: ChainTerms) -> Cho
             notes.append(f"long_{side.right}_at_delta_{abs(side.delta[long]):.3f}")
         wings.append((short, long))
     return _assemble(program, part, wings[0], wings[1], pricing="model", notes=tuple(notes))
+
+
+def _model_expiry(program: CondorProgram, terms: ChainTerms) -> date:
+    if not program.is_daily or program.trading_class == "SPX":  # AM-settled options expire once a month
+        return nearest_monthly(terms.session, program.dte, terms.business_day_before)
+    day = terms.session + timedelta(days=program.dte)
+    while terms.business_day_before(day + timedelta(days=1)) != day:
+        day += timedelta(days=1)
+    return day
 
 
 def nearest_monthly(session: date, dte: int, business_day_before: BusinessDayBefore) -> date:
