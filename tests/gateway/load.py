@@ -90,7 +90,7 @@ async def serve(lines: int, rate: float) -> None:
     gateway = Gateway(Counter(lines, rate))
     await gateway.start()
     print(gateway.port, flush=True)  # noqa: T201 - what the parent process reads
-    await asyncio.Event().wait()
+    await asyncio.to_thread(sys.stdin.read)  # the parent's end, however it comes, is ours
 
 
 def always_open() -> SessionCalendar:
@@ -199,7 +199,7 @@ def main() -> int:
         asyncio.run(serve(given.lines, given.rate))
         return 0
     command = [sys.executable, __file__, "--serve", f"--rate={given.rate}", f"--lines={given.lines}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as gateway:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as gateway:
         try:
             assert gateway.stdout is not None
             port = int(gateway.stdout.readline())

@@ -198,7 +198,8 @@ def _greet(port: int, what: str, sessions: int, wanted: Wanted, say: Callable[[s
             f"  exchange  is closed until {opening:%A %Y-%m-%d %H:%M} New York: prices move all the same and the daemon"
         )
         say("            shows them, but decides on none of them unless its calendar says that now is a session")
-        hours = f'\n    calendar: {{hours: {{{today}: "00:00-23:59"}}}}   # for trying things out: remove it later'
+        days = ", ".join(f'{today + timedelta(days=n)}: "00:00-23:59"' for n in (0, 1))
+        hours = f"\n    calendar: {{hours: {{{days}}}}}   # for trying things out: remove it later"
     else:
         say(f"  exchange  is open until {et_time(session.close_ns):%H:%M} New York")
     say(f"  listening on {HOST}:{port}; the daemon's configuration:\n")
