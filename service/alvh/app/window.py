@@ -8,6 +8,7 @@ from alvh import __version__
 from alvh.adapters.http import (
     AccountView,
     Advance,
+    ApprovalView,
     Chart,
     ChartLine,
     Connection,
@@ -28,6 +29,7 @@ from alvh.app.live import LiveFeed
 from alvh.app.lookout import Lookout
 from alvh.app.node import InstanceNode
 from alvh.core.announce import rfc3339, signal_part
+from alvh.core.answers import approvers, status_of
 from alvh.core.hedge.account_follow import account_words
 from alvh.core.hedge.phases import CONDITIONS, Phase, ways
 from alvh.core.sessions import et_ns
@@ -195,6 +197,14 @@ class DaemonWindow:
                     {"decision": given["decision"], "by": given["by"], "time": given["time"]} for given in answers
                 ]
                 for event_id, answers in state.answers.items()
+            },
+            approvals={
+                event_id: ApprovalView(
+                    status=status_of(state, event_id),
+                    agreed=len(approvers(given)),
+                    required=state.required.get(event_id, 0),
+                )
+                for event_id, given in state.answers.items()
             },
             legs=[LegView(**leg) for leg in self._node.engine.legs(rank)],  # type: ignore[typeddict-item]  # as declared
             advances=_advances(summary, newest[0]["data"]["booleans"] if newest else {}),

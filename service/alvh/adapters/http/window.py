@@ -137,6 +137,14 @@ class Advance(TypedDict):
     flags: NotRequired[Mapping[str, bool | None]]
 
 
+class ApprovalView(TypedDict):
+    """Where an adjustment stands: its status, how many people agree, and how many must."""
+
+    status: str
+    agreed: int
+    required: int
+
+
 class AccountView(TypedDict):
     """The brokerage account a portfolio is read from: whether its positions were seen, what fits no leg or differs."""
 
@@ -149,8 +157,8 @@ class PortfolioView(PortfolioSummary):
     """One portfolio.
 
     `held` counts closes since the phase was entered; `newest` is the newest AdjustmentMessage as plain JSON, None
-    before the first; `open` are the ids nobody has answered, `answers` what was said, by event id; `legs` is the hedge
-    wanted and held now.
+    before the first; `open` are the ids nobody has answered, `answers` what was said, by event id, `approvals` where
+    each stands; `legs` is the hedge wanted and held now.
     """
 
     held: int
@@ -158,6 +166,7 @@ class PortfolioView(PortfolioSummary):
     newest: Mapping[str, Any] | None
     open: Sequence[str]
     answers: Mapping[str, Sequence[AnswerGiven]]
+    approvals: NotRequired[Mapping[str, ApprovalView]]
     legs: Sequence[LegView]
     advances: NotRequired[Sequence[Advance]]
     account: NotRequired[AccountView]

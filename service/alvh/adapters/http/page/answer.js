@@ -13,10 +13,12 @@ const EXPLAINED = {
 
 const field = (label, input) => el("label", null, el("span", null, label), input);
 
-function amendments(view, message) {
+function amendments(message) {
+  /* Units of each leg behind the proposal: of a spread or a calendar, what is bought of it. */
   const wanted = new Map();
-  for (const leg of view.legs) wanted.set(leg.leg, leg.target_quantity);
-  for (const action of message.data.actions || []) wanted.set(action.leg, action.qty_after);
+  for (const action of message.data.actions || []) {
+    if (action.leg !== "COND" && action.leg !== "ALL") wanted.set(action.leg, (wanted.get(action.leg) || 0) + Math.max(0, action.qty_after));
+  }
   return [...wanted].map(([leg, quantity]) => ({ leg, input: el("input", { type: "number", step: "1", value: quantity, inputmode: "numeric" }), quantity }));
 }
 
@@ -36,7 +38,7 @@ export function open(dialog, view, message, decision, onDone) {
   const number = Number(message.sequence);
   const by = el("input", { required: true, maxlength: "64", autocomplete: "name", value: localStorage.getItem("alvh-name") || "" });
   const reason = el("textarea", { rows: "2", maxlength: "1000", required: decision === "amend" || decision === "reject" });
-  const changes = decision === "amend" ? amendments(view, message) : [];
+  const changes = decision === "amend" ? amendments(message) : [];
   const traded = decision === "executed" ? fills(message) : [];
   const fault = el("p", { class: "fault", role: "alert" });
   const confirm = el("button", { class: `primary ${decision}` }, `Confirm: ${words.DECISIONS[decision].toLowerCase()}`);

@@ -118,14 +118,18 @@ function answerable(view, message, isNewest) {
   if (!said && !view.open.includes(message.id)) return [];
   const decided = (said || []).map((answer) => answer.decision);
   if (decided.includes("reject") || decided.includes("executed")) return [];
+  if (isNewest && view.approvals?.[message.id]?.status === "pending") return ["accept", "amend", "reject"];
   if (isNewest) return ["accept", "amend", "reject", "executed"];
   return decided.includes("accept") || decided.includes("amend") ? ["executed"] : [];
 }
 
 function given(view, message) {
   const said = view.answers[message.id] || [];
-  if (!said.length) return view.open.includes(message.id) ? badge("unanswered", "warn") : null;
-  return said.map((answer) => [badge(`${words.DECIDED[answer.decision] || words.plain(answer.decision)} by ${answer.by}`, "good"), " "]);
+  const stands = view.approvals?.[message.id];
+  const waits = stands?.status === "pending"
+    ? [badge(`${stands.agreed} of ${words.count(stands.required, "approval")}`, "warn"), " "] : [];
+  if (!said.length) return view.open.includes(message.id) ? [waits, badge("unanswered", "warn")] : null;
+  return [waits, ...said.map((answer) => [badge(`${words.DECIDED[answer.decision] || words.plain(answer.decision)} by ${answer.by}`, "good"), " "])];
 }
 
 export function adjustments(view, messages, isOpen, onToggle, onAnswer) {
