@@ -96,8 +96,8 @@ class Engine(EngineState):
         price = self._board.entry(quote.instrument_id).price or 0.0
         moved = watch.on_quote(price, quote.ts_event)
         # A price at the close is left to the close, which judges the lines at that very time.
-        is_inside = quote.instrument_id == LARGE_CAP and self._calendar.is_open(quote.ts_event + 1)
-        crossed = self._portfolios.defended(price) if is_inside else ()
+        is_spx = quote.instrument_id == LARGE_CAP and not self._portfolios.is_quiet(price)
+        crossed = self._portfolios.defended(price) if is_spx and self._calendar.is_open(quote.ts_event + 1) else ()
         if not moved and not crossed:
             return _NOTHING
         reasons = [

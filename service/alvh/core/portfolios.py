@@ -169,9 +169,13 @@ class Portfolios:
         settle(state, answer.event_id)
         self._bands.put(rank, desk.quiet_band(state))
 
+    def is_quiet(self, spx: float) -> bool:
+        """Whether a price of SPX neither crosses a defence line nor comes back from beyond one."""
+        return self._bands.is_quiet(spx)
+
     def defended(self, spx: float) -> list[int]:
         """The portfolios of which a defence line is crossed at a price of SPX inside a session, rising (S41)."""
-        ranks = []
+        ranks: list[int] = []
         for rank in self._bands.outside(spx):
             desk, state = self.desks[rank], self.states[rank]
             if desk.is_crossed_at(state, spx):

@@ -27,12 +27,14 @@ class QuietBands:
             self._bands[rank] = band
             self._is_stale = True
 
-    def outside(self, price: float) -> Sequence[int]:
-        """Return the ranks whose band a price does not lie in, rising."""
+    def is_quiet(self, price: float) -> bool:
+        """Whether a price lies in all bands."""
         if self._is_stale:
             self._low = max((low for low, _ in self._bands), default=-inf)
             self._high = min((high for _, high in self._bands), default=inf)
             self._is_stale = False
-        if self._low < price < self._high:
-            return ()
+        return self._low < price < self._high
+
+    def outside(self, price: float) -> Sequence[int]:
+        """Return the ranks whose band a price does not lie in, rising."""
         return [rank for rank, (low, high) in enumerate(self._bands) if not low < price < high]

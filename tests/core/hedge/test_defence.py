@@ -176,11 +176,14 @@ def test_any_walk_fires_where_a_plain_program_says(seed: int, cut: int) -> None:
 def test_bands_are_asked_only_outside_all_of_them() -> None:
     bands = QuietBands()
     bands.reset([(-inf, inf), (90.0, 110.0), (95.0, 120.0)])
-    assert bands.outside(100.0) == ()
+    assert bands.is_quiet(100.0)
+    assert not bands.is_quiet(95.0)
+    assert bands.outside(100.0) == []
     assert bands.outside(95.0) == [2]
     assert bands.outside(115.0) == [1]
     bands.put(1, (-inf, inf))
-    assert bands.outside(115.0) == ()
+    assert bands.outside(115.0) == []
+    assert bands.is_quiet(115.0)
 
 
 def test_without_an_expected_move_there_is_no_line() -> None:
