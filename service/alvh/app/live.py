@@ -14,6 +14,7 @@ from alvh.core.effects import FetchChain
 from alvh.core.engine import Engine
 from alvh.core.hedge.settlement import class_rule
 from alvh.core.hedge.symbols import occ_symbol, parse_occ
+from alvh.core.instruments import INSTRUMENTS
 from alvh.core.sessions import SessionCalendar
 from alvh.settings import Settings
 from alvh.settings_feeds import IbFeed as IbSettings
@@ -26,6 +27,8 @@ ERROR_CODES: Final = (*(str(code) for code in sorted(CODES)), UNDECODED_LABEL)
 _HISTORY_BEHIND_CLOSE_S: Final = 60.0
 # Details that were said lately are not said again: an instrument that comes and goes is one line, not a thousand.
 _SAID: Final = 64
+# Lists of everything that is silent change with every wing of a chain; the page shows them, the log its instruments.
+_LISTS: Final = "no live quote of"
 
 
 def ib_settings(settings: Settings, feed: IbSettings) -> IbFeedSettings:
@@ -133,9 +136,15 @@ class FeedWatch:
         return Observer(
             on_error=self._on_error,
             on_state=self._on_state,
-            on_rejected=self._lookout.refused,
+            on_rejected=self._on_rejected,
             on_connected=lambda is_connected: self._lookout.connected("feed", is_connected),
         )
+
+    def _on_rejected(self, name: str, reason: str) -> None:
+        """Count it; of an instrument that signals are made of it is said too, as often as it befalls it."""
+        self._lookout.refused(name, reason)
+        if name in INSTRUMENTS:
+            _LOGGER.warning("feed: %s: %s", name, reason.replace("_", " "))
 
     def _on_error(self, code: int) -> None:
         self._lookout.metrics.feed_error(UNDECODED_LABEL if code == UNDECODED else code)
@@ -146,6 +155,6 @@ class FeedWatch:
             _LOGGER.info("feed %s: %s", state, detail)
             self._said.append(detail)
             self._lookout.on_change()
-        elif detail not in self._said:
+        elif detail not in self._said and not detail.startswith(_LISTS):
             self._said.append(detail)
             _LOGGER.info("feed %s: %s", state, detail)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import SystemRandom
@@ -296,8 +296,14 @@ class InstanceNode:
         """Hand the feed's events to the runner, which holds us back when it is busy."""
         for event in events:
             await self._runner.submit(Sourced(event=event))
-        async for sourced in feed.events(position):
-            await self._runner.submit(sourced)
+        source = feed.events(position)
+        try:
+            async for sourced in source:
+                await self._runner.submit(sourced)
+        finally:
+            # A feed whose reader is gone lets go of its connection now, not when it is collected.
+            if isinstance(source, AsyncGenerator):
+                await source.aclose()
         _LOGGER.info("the feed has ended")
         self.is_feed_ended = True
 
