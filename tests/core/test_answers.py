@@ -188,3 +188,10 @@ def test_what_is_asked_of_answers_survives_a_checkpoint() -> None:
         say(each, first["event_id"], "accept", "anna")
     assert made.checkpoint() == other.checkpoint()
     assert status(other, first["event_id"]) == "pending"
+
+
+def test_paper_execution_ahead_of_approvals_is_flagged() -> None:
+    _, first = started({**PROGRAM, "approvals_required": True})
+    assert "paper_executed_before_approvals:1" in first["notes"]
+    _, plain = started(PROGRAM)
+    assert not [note for note in plain["notes"] if note.startswith("paper_executed")]

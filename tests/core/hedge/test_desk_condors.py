@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from alvh.core.events import Answer
+from alvh.core.events import Answer, Quote
 from alvh.core.hedge import condor_desk
 from alvh.core.hedge.book import Condor
 from alvh.core.hedge.condor_actions import CondorAction
@@ -202,3 +202,34 @@ def test_second_engine_holds_a_condor_back(monkeypatch: pytest.MonkeyPatch) -> N
     (first,) = told(made, market(0, 5000.0, 15.0))
     assert "hold_new: second_engine" in first["notes"]
     assert first["condors"] == []
+
+
+def test_a_move_inside_a_session_sells_nothing_of_a_hedge_that_is_kept() -> None:
+    made = engine({**PROGRAM, "hold_new_above": 20.0})
+    told(made, market(0, 5000.0, 15.0, chains=False))
+    expiry = holdings(made).condors[0].expiry
+    last = next(number for number, session in enumerate(SESSIONS) if session[0] >= expiry)
+    told(made, market(last, 5000.0, 25.0, chains=False))
+    kept = [(lot.symbols, lot.quantity) for lot in holdings(made).lots]
+    assert kept
+    assert holdings(made).condors == []
+    opens = SESSIONS[last + 1][1]
+    quotes = [
+        Quote(ts_event=opens + seconds * 1_000_000_000, ts_recv=opens + seconds * 1_000_000_000, instrument_id=name,
+              last_price=price)
+        for seconds in (60, 61, 62)
+        for name, price in (("VIX", 25.0), ("SPX", 5200.0 + seconds))
+    ]  # fmt: skip
+    said = told(made, iter(quotes))
+    assert any("MOVE_3" in data["reason_codes"] for data in said)
+    assert [(lot.symbols, lot.quantity) for lot in holdings(made).lots] == kept
+
+
+def test_an_amended_roll_goes_about_as_far_as_people_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = sold()
+    (before,) = holdings(made).condors
+    made.portfolios.states[0].hedge["amended"] = {"phase": "STANDBY", "roll_days": 21}
+    due(monkeypatch, ("ROLL_OUT", "put"))
+    told(made, market(1, 4845.0, 17.0, chains=False))
+    later = next(piece for piece in holdings(made).condors if piece.expiry > before.expiry)
+    assert 18 <= (later.expiry - before.expiry).days <= 21

@@ -1,7 +1,7 @@
 """The condors in the desk: which actions are due at a decision, at which strikes and prices, and what forbids them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from alvh.core.hedge.chain import Chain, ChainSide, ChainSlice
@@ -30,6 +30,7 @@ from alvh.core.signals.macro import EVENTS
 ONCE: Final = ("WIDEN", "ROLL_OUT")
 """Actions that are proposed once for each condor while their condition lasts; they arm again when it ends (CHOICE)."""
 
+_SLACK_DAYS: Final = 3  # of an amended roll: half a week, within which some expiry is listed
 _NEAR: Final = 2  # sessions between a weak print, a broken average, and today (3.7)
 
 
@@ -176,7 +177,7 @@ def _priced(
             delta_limit=limit,
         )  # fmt: skip
         return _move(look, held, action, part, part, wing, pricing, delta)
-    rules = RollOutRules.from_methodology(methodology)
+    rules = _roll_rules(look, methodology)
     later, _ = later_slices(look.snapshot, held.expiry, held.condor.trading_class, rules.least, rules.most)
     chain = Chain(underlying="SPX", session=look.snapshot.session, spot=look.snapshot.market.spx,
                   slices=(part, *later), refused={})  # fmt: skip
@@ -184,6 +185,18 @@ def _priced(
     wing = roll_out(condor, action.side, chain, rules, releases)
     there = None if wing is None else chain.slice_of(wing.expiry, wing.trading_class)
     return _move(look, held, action, part, there, wing, pricing, delta)
+
+
+def _roll_rules(look: Look, methodology: Mapping[str, Any]) -> RollOutRules:
+    """Return how far a side is rolled: about as many days as people have amended, else what the methodology says."""
+    rules = RollOutRules.from_methodology(methodology)
+    days = look.amended.get("roll_days") if look.amended.get("phase") == look.phase.phase else None
+    if days is None:
+        return rules
+    return replace(
+        rules, least=max(rules.least, int(days) - _SLACK_DAYS), most=min(rules.most, int(days) + _SLACK_DAYS),
+        default=int(days),
+    )  # fmt: skip
 
 
 def _move(

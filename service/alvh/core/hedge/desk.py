@@ -90,6 +90,7 @@ class HedgeDesk(ReadsAccount):
             was_tight=bool(hedge.get("tight", False)),
             notes=[*situation.notes, *account_notes(self._portfolio, hedge, is_close=situation.is_close)],
             amended=hedge.get("amended", {}),
+            holds_new=bool(hedge.get("holds_new", False)) and not situation.is_close,
             daily=hedge.get("daily", []),
             stress=self._stress,
         )
@@ -100,6 +101,7 @@ class HedgeDesk(ReadsAccount):
             self._move_phase(look, state)
             look.windows = theta_windows(look.holdings, look.snapshot, situation.book)
             self._sell_program(look)
+            hedge["holds_new"] = look.holds_new
         look.marks = marks_of(look.holdings, look.snapshot)
         look.may_increase = growth_allowed(look, hedge)
         self._glance(look, state)
@@ -382,7 +384,7 @@ class HedgeDesk(ReadsAccount):
             return sizing, backs
         changes = changes_of(sizing, look.holdings, look.snapshot)
         if look.keeps_hedge:
-            changes = [change for change in changes if " ".join(change.lot.symbols) in look.leaving]
+            changes = [c for c in changes if look.leaving.get(" ".join(c.lot.symbols), "").startswith("CLOSE")]
         if NO_PURCHASES.issuperset(reasons):
             changes = [change for change in changes if change.units < 0]
         if look.phase.phase is Phase.MONETISE:

@@ -112,6 +112,7 @@ def proposed(
     flat += [*holds(look, changes), *moved, *condor_actions]
     packages = [package_of(change, look, number) for number, change in enumerate(changes, start=1)]
     packages += [move_package(move, look, number) for number, move in enumerate(plan.moves, start=len(packages) + 1)]
+    approvals = _approvals(look, target, portfolio, methodology)
     final, shift = in_order(said), shift_of(look)
     puts = iwm_puts(look, sizing, small)
     fields |= sizing_fields(sizing, target)
@@ -123,7 +124,7 @@ def proposed(
         "valid_until": rfc3339(look.situation.calendar.next_close_after(look.situation.ts_event).close_ns),
         "expires_at": rfc3339(look.situation.calendar.next_close_after(look.situation.ts_event).close_ns),
         "void_if": _void(look),
-        "approvals_required": _approvals(look, target, portfolio, methodology),
+        "approvals_required": approvals,
         "financing": financing_parts(look),
         "financing_checks": []
         if look.offer is None
@@ -154,6 +155,7 @@ def proposed(
             "cost_usd": sizing.cost, "cap_usd": sizing.cap,
         },
         notes=(
+            *_flags(look, portfolio, approvals, changes, plan.moves),
             *look.snapshot.faults, *sizing.notes, *synthetic_notes(look, changes),
             *(f"{key}: {rule}" for key, rule in look.leaving.items()),
         ),
@@ -308,6 +310,15 @@ def _void(look: Look) -> VoidIf:
         spx_below=spx[0], spx_above=spx[1], vix_below=vix[0], vix_above=vix[1], spx_beyond=list(spx),
         vix_beyond=list(vix),
     )  # fmt: skip
+
+
+def _flags(
+    look: Look, portfolio: Mapping[str, Any], approvals: int, changes: Sequence[Change], moves: Sequence[CondorMove]
+) -> list[str]:
+    """Return that paper execution went ahead of people who should have agreed, where it did."""
+    is_traded = bool(changes) or any(not move.is_choice for move in moves)
+    is_executed = portfolio["execution"] == "paper" and "MANUAL" not in look.situation.triggers
+    return [f"paper_executed_before_approvals:{approvals}"] if is_executed and is_traded and approvals else []
 
 
 def _approvals(look: Look, target: PhaseTarget, portfolio: Mapping[str, Any], methodology: Mapping[str, Any]) -> int:
