@@ -6,6 +6,9 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from alvh.adapters.ib.feed import IbFeed
+from alvh.adapters.ib.gateway.catalogue import underlyings
+from alvh.adapters.ib.gateway.market import Listing, Price
+from alvh.adapters.ib.gateway.option_board import OptionBoard
 from alvh.adapters.ib.gateway.replay import ReplayedPrices
 from alvh.adapters.ib.gateway.server import Gateway
 from alvh.core.effects import FetchChain
@@ -38,6 +41,24 @@ async def old_market() -> AsyncIterator[Sourced]:
 def quote(name: str, last: float, at: int) -> Quote:
     """A quote of a tape."""
     return Quote(ts_event=at, ts_recv=at, instrument_id=name, last_price=last)
+
+
+def test_an_option_keeps_its_id_and_no_other_ever_gets_it() -> None:
+    """A client keeps contract ids for a day: another option under one of them would be quoted in its place."""
+    board = OptionBoard({listing.name: listing for listing in underlyings()})
+    listings: dict[int, Listing] = {}
+    today, prices = date(2026, 9, 21), dict[int, Price]()
+    monday, tuesday = date(2025, 1, 6), date(2025, 1, 7)
+    for day, strikes in ((monday, range(15, 25)), (tuesday, range(10, 22)), (monday, range(40, 41))):
+        at = CALENDAR.close_of(day)
+        rows = tuple((day + timedelta(days=30), "C", float(strike), 1.0, 1.2, 0.8, "VIX") for strike in strikes)
+        chain = OptionChain(ts_event=at, ts_recv=at, underlying="VIX", rows=rows)
+        prices.update(board.take(chain, today, {}, prices.get))
+        for listing in board.listings():
+            assert listings.setdefault(listing.con_id, listing) == listing
+        listed = {listing.con_id for listing in board.listings()}
+        assert len(listed) == len(rows)
+        assert all((prices[con_id].bid is not None) == (con_id in listed) for con_id in prices)
 
 
 def test_history_quotes_curve_and_chain_arrive_as_of_now() -> None:

@@ -114,10 +114,11 @@ def test_ticks_flow_at_the_set_rate_and_option_parameters_come() -> None:
     run_virtually(START, main)
 
 
-def test_slow_and_split_frames_arrive_whole() -> None:
+@pytest.mark.parametrize("chunk", [1, 3, 1000])
+def test_slow_and_split_frames_arrive_whole(chunk: int) -> None:
     async def main(clock: VirtualClock) -> None:
         async with connected(clock) as (gateway, _, ib):
-            gateway.faults.chunk, gateway.faults.chunk_delay_s = 3, 0.001
+            gateway.faults.chunk, gateway.faults.chunk_delay_s = chunk, 0.001
             (contract,) = await found(ib, Index("VIX", "CBOE", "USD"))
             ticker = ib.reqMktData(contract)
             await asyncio.sleep(5)

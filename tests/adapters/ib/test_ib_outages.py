@@ -78,18 +78,20 @@ def test_row_2_and_9_one_instrument_that_falls_silent_without_a_word_is_named_wi
     run_virtually(IN_SESSION, main)
 
 
-def test_row_2_a_farm_that_comes_back_with_dead_subscriptions_is_asked_again() -> None:
+@pytest.mark.parametrize(("broken", "ok"), [(2103, 2104), (2105, 2106), (2157, 2158)])
+def test_row_2_a_farm_that_comes_back_with_dead_subscriptions_is_asked_again(broken: int, ok: int) -> None:
     async def main(clock: VirtualClock) -> None:
         async with bench(clock) as b:
             await b.until_ready(30)
-            b.gateway.say(2103, "Market data farm connection is broken:usfarm")
+            b.gateway.say(broken, "A farm's connection is broken:usfarm")
             for client in b.gateway.clients:
                 for request_id in tuple(client.subscriptions):
                     b.gateway._unsubscribe(client, request_id)
             await asyncio.sleep(3)
-            b.gateway.say(2104, "Market data farm connection is OK:usfarm")
+            b.gateway.say(ok, "A farm's connection is OK:usfarm")
             await b.until_live(*NAMES, limit_s=5)
             assert b.asked_for("SPX") == 2
+            assert b.codes[broken] == 1
 
     run_virtually(IN_SESSION, main)
 
@@ -147,6 +149,21 @@ def test_row_5_a_half_open_socket_is_found_within_35_s_by_a_probe(offset_s: floa
             assert b.feed.waiting_for(), "nothing that was live before is taken for live"
             b.gateway.faults.is_half_open = False
             await b.until_live(*NAMES, limit_s=10)
+
+    run_virtually(IN_SESSION, main)
+
+
+def test_a_gateway_that_sends_byte_by_byte_is_slow_and_no_more() -> None:
+    async def main(clock: VirtualClock) -> None:
+        async with bench(clock, known_until=date(2026, 9, 18)) as b:
+            await b.until_ready(30)
+            b.gateway.faults.chunk, b.gateway.faults.chunk_delay_s = 1, 0.0005
+            b.gateway.reset()
+            await b.until_live(*NAMES, limit_s=30)
+            await asyncio.sleep(20)
+            assert b.gateway.connections == 2
+            assert not b.feed.waiting_for()
+            assert b.codes[0] == 0
 
     run_virtually(IN_SESSION, main)
 
