@@ -182,7 +182,7 @@ def test_a_gateway_that_does_not_tell_the_time_but_sends_ticks_is_not_half_open(
 
 def test_row_6_no_live_spx_is_said_whatever_the_connection_says_of_itself() -> None:
     async def main(clock: VirtualClock) -> None:
-        async with bench(clock, period_s=5.0) as b:
+        async with bench(clock, replace(SETTINGS, backoff_cap_s=120.0), period_s=5.0) as b:
             await b.until_ready(30)
             b.gateway.faults.is_logged_off = True  # the second factor is missed for days
             b.gateway.reset()
@@ -193,7 +193,7 @@ def test_row_6_no_live_spx_is_said_whatever_the_connection_says_of_itself() -> N
                 assert len(spoken) == is_open
             assert b.gateway.connections > 100, "it keeps trying"
             b.gateway.faults.is_logged_off = False
-            await b.until(lambda: b.feed.status().state == "live", 60)
+            await b.until(lambda: b.feed.status().state == "live", 200)
 
     run_virtually(IN_SESSION, main)
 
@@ -325,8 +325,10 @@ def test_a_broker_that_returns_without_a_word_at_night_is_found_by_asking() -> N
 
 
 def test_a_gap_over_a_close_is_filled_and_a_witnessed_close_is_not_asked_for() -> None:
+    calm = replace(SETTINGS, probe_interval_s=600.0, stale_after_s=200.0, backoff_cap_s=600.0)
+
     async def main(clock: VirtualClock) -> None:
-        async with bench(clock, replace(SETTINGS, probe_interval_s=600.0, stale_after_s=200.0), period_s=60.0) as b:
+        async with bench(clock, calm, period_s=60.0) as b:
             await b.until_ready(200)
             until_night = datetime(2026, 9, 21, 20, 0, tzinfo=NEW_YORK).timestamp() - clock.now() / 1e9
             await asyncio.sleep(until_night)
@@ -337,8 +339,9 @@ def test_a_gap_over_a_close_is_filled_and_a_witnessed_close_is_not_asked_for() -
             await b.gateway.stop(keep_prices=True)
             await asyncio.sleep(86400 * 2)
             await b.gateway.start()
-            await b.until(lambda: b.feed.status().state == "live", 90)
-            filled = [bar.session for bar in b.of(DailyBar) if bar.ts_recv > clock.now() - 90 * 10**9]
+            back_at = clock.now()
+            await b.until(lambda: b.feed.status().state == "live", 700)
+            filled = [bar.session for bar in b.of(DailyBar) if bar.ts_recv > back_at]
             assert sorted(set(filled)) == [date(2026, 9, 22), date(2026, 9, 23)]
             durations = {r.fields[17] for r in b.requests(20)[asked:]}
             assert durations == {"9 D"}
@@ -347,7 +350,7 @@ def test_a_gap_over_a_close_is_filled_and_a_witnessed_close_is_not_asked_for() -
 
 
 def test_the_weekly_log_off_and_the_return_on_sunday() -> None:
-    settings = replace(SETTINGS, probe_interval_s=600.0, vx_months=2, stale_after_s=200.0)
+    settings = replace(SETTINGS, probe_interval_s=600.0, vx_months=2, stale_after_s=200.0, backoff_cap_s=300.0)
 
     async def main(clock: VirtualClock) -> None:
         async with bench(clock, settings, period_s=60.0) as b:
@@ -357,7 +360,7 @@ def test_the_weekly_log_off_and_the_return_on_sunday() -> None:
             b.gateway.reset()
             await asyncio.sleep(timedelta(hours=30).total_seconds())
             b.gateway.faults.is_logged_off = False
-            await b.until(lambda: b.feed.status().state == "live", 60)
+            await b.until(lambda: b.feed.status().state == "live", 400)
             assert b.of(FuturesCurve)
 
     run_virtually(datetime(2026, 9, 18, 15, 0, tzinfo=NEW_YORK), main)
