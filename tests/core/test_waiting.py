@@ -368,7 +368,7 @@ def heard(effects: Iterable[Effect]) -> list[Publish]:
     return [effect for effect in effects if isinstance(effect, Publish)]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(steps=live_days())
 def test_any_order_and_a_crash_behind_any_step_give_the_same_messages(steps: list[tuple[str, Any]]) -> None:
     """Straight through, restored from a checkpoint behind every event, and folded from a journal's lines."""

@@ -41,7 +41,7 @@ def test_each_close_sells_the_next_session_and_the_budget_is_of_twenty_one() -> 
     made.handle(configuration([DAILY]))
     made.handle(Calendar(ts_event=0, ts_recv=0, exchange="XNYS", sessions=SESSIONS))
     made.handle(WatchedIndex(ts_event=0, ts_recv=0, instrument_id="RUT"))
-    for number in range(30):
+    for number in range(25):
         events = market(number, 5000.0 + 3.0 * number)
         (data,) = (json.loads(m.body)["data"] for event in events for m in published(made.handle(event)))
         (condor,) = data["condors"]
@@ -56,7 +56,7 @@ def test_each_close_sells_the_next_session_and_the_budget_is_of_twenty_one() -> 
         budget = 0.40 * sum(paid[max(0, number + 1 - 21) : number + 1])
         assert cap == pytest.approx(max(0.0, budget - max(0.0, to_date or 0.0)), rel=1e-6), number
     holdings = Holdings.from_plain(made.portfolios.states[0].hedge["holdings"])
-    assert horizon([held.at(SESSIONS[29][0]) for held in holdings.condors]) == 30.0
+    assert horizon([held.at(SESSIONS[24][0]) for held in holdings.condors]) == 30.0
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def expected_of(days: Sequence[tuple[float, Sequence[float], float]]) -> list[tu
     return found
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 10_000), cut=st.integers(0, 60))
 def test_any_walk_fires_where_a_plain_program_says(seed: int, cut: int) -> None:
     rng = np.random.default_rng(seed)
