@@ -99,40 +99,19 @@ def proposed(
         return Proposal(reasons=reasons, fields=fields, notes=tuple(notes), size_change=0.0,
                         lines=("No VIX futures curve: the hedge cannot be sized; hold what is held.",))  # fmt: skip
     choices = {} if look.question is None else look.question.choices
-    said = list(reasons)
-    if sizing.infeasible_floor and not NO_REBALANCE.issuperset(said):
-        said.append("INFEASIBLE_FLOOR")
-    refused = [leg for leg, choice in choices.items() if refusal_of(choice)]
-    if look.snapshot.pricing == "quotes" and refused and target.adds_allowed:
-        said.append("LIQ")
     plan = look.plan or CondorPlan()
-    condor_actions = [condor_action(action, held) for action, held in plan.words]
-    flat = [action for change in changes for action in action_of(change, look, _verb(change, changes, look))]
-    moved = [action for move in plan.moves for action in move_actions(move, look)]
-    flat += [*holds(look, changes), *moved, *condor_actions]
-    packages = [package_of(change, look, number) for number, change in enumerate(changes, start=1)]
-    packages += [move_package(move, look, number) for number, move in enumerate(plan.moves, start=len(packages) + 1)]
-    approvals = _approvals(look, target, portfolio, methodology)
-    final, shift = in_order(said), shift_of(look)
+    approvals, shift = _approvals(look, target, portfolio, methodology), shift_of(look)
     puts = iwm_puts(look, sizing, small)
-    fields |= sizing_fields(sizing, target)
+    until = rfc3339(look.situation.calendar.next_close_after(look.situation.ts_event).close_ns)
     fields |= {
-        "actions": flat,
-        "packages": packages,
+        **sizing_fields(sizing, target),
+        **_orders(look, changes, plan),
+        **_checks(look, plan),
         "pricing": look.snapshot.pricing,
-        "executable": _executable(look, changes, plan.moves),
-        "valid_until": rfc3339(look.situation.calendar.next_close_after(look.situation.ts_event).close_ns),
-        "expires_at": rfc3339(look.situation.calendar.next_close_after(look.situation.ts_event).close_ns),
+        "valid_until": until,
+        "expires_at": until,
         "void_if": _void(look),
         "approvals_required": approvals,
-        "financing": financing_parts(look),
-        "financing_checks": []
-        if look.offer is None
-        else [
-            RuleCheck(name=check.name, passed=check.passed, value=check.value, limit=check.limit)
-            for check in look.offer.checks
-        ],
-        "condor_checks": list(plan.notes),
         "tenor_shift": shift,
         "tenor_target": CENTROIDS[shift],
         "protocols": _protocols(sizing, changes, look),
@@ -142,11 +121,11 @@ def proposed(
         "scenario_grid_ref": None if puts is None else "iwm_puts.grid",
         "breakevens": _break_evens(look, sizing, methodology["timer"]["soft"]),
         "condors": _net_of_hedge(fields["condors"], sizing.cost),
+        **put_fields(look, sizing),
     }
-    fields |= put_fields(look, sizing)
     fields["condor"] = next(iter(fields["condors"]), None)
     return Proposal(
-        reasons=final,
+        reasons=_reasons(look, sizing, choices, target, reasons),
         fields=fields,
         lines=lines_of(look, sizing, changes, target, (*plan.moves, *(action for action, _ in plan.words))),
         legs=_target_legs(look, changes),
@@ -161,6 +140,41 @@ def proposed(
         ),
         size_change=_size_change(sizing, changes),
     )  # fmt: skip
+
+
+def _reasons(
+    look: Look, sizing: Sizing, choices: Mapping[str, LegChoice], target: PhaseTarget, known: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The reasons known before the sizing, and those it adds, in order."""
+    said = list(known)
+    if sizing.infeasible_floor and not NO_REBALANCE.issuperset(said):
+        said.append("INFEASIBLE_FLOOR")
+    if look.snapshot.pricing == "quotes" and target.adds_allowed and any(map(refusal_of, choices.values())):
+        said.append("LIQ")
+    return in_order(said)
+
+
+def _orders(look: Look, changes: Sequence[Change], plan: CondorPlan) -> dict[str, Any]:
+    """What would be traded, leg by leg and as it is worked, and whether it could be."""
+    flat = [action for change in changes for action in action_of(change, look, _verb(change, changes, look))]
+    flat += holds(look, changes)
+    flat += [action for move in plan.moves for action in move_actions(move, look)]
+    flat += [condor_action(action, held) for action, held in plan.words]
+    packages = [package_of(change, look, number) for number, change in enumerate(changes, start=1)]
+    packages += [move_package(move, look, number) for number, move in enumerate(plan.moves, start=len(packages) + 1)]
+    return {"actions": flat, "packages": packages, "executable": _executable(look, changes, plan.moves)}
+
+
+def _checks(look: Look, plan: CondorPlan) -> dict[str, Any]:
+    """What was held against the rules of financing and of condor moves."""
+    checks = () if look.offer is None else look.offer.checks
+    return {
+        "financing": financing_parts(look),
+        "financing_checks": [
+            RuleCheck(name=check.name, passed=check.passed, value=check.value, limit=check.limit) for check in checks
+        ],
+        "condor_checks": list(plan.notes),
+    }
 
 
 def market_fields(look: Look) -> dict[str, Any]:
