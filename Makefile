@@ -1,7 +1,7 @@
 # What a person types; what it does stands in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench chaos fuzz lock fmt monitoring clean
+.PHONY: help run test check bench chaos fuzz soak lock fmt monitoring clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -23,6 +23,9 @@ chaos: ## two hundred rounds of faults on real processes (ARGS="--rounds 1 --see
 
 fuzz: ## a million malformed inputs, to every parser (ARGS="codec --count 50000" for fewer and one)
 	@exec scripts/fuzz.sh $(ARGS)
+
+soak: ## a year of sessions through daemon, Redis and broker, at full speed (ARGS="--sessions 60")
+	@exec scripts/soak.sh $(ARGS)
 
 lock: ## write requirements/*.txt anew from pyproject.toml (UPGRADE=1: with newer versions)
 	@exec scripts/lock.sh
