@@ -52,7 +52,7 @@ def faults(samples: Sequence[Sample], sessions: int, *, is_long: bool) -> list[s
             found.append(f"{name} grows by {grown:.1f} in {sessions} sessions, from {base:.1f}")
     for name in ("descriptors", "threads", "tasks", "connections"):
         counts = [int(getattr(sample, name)) for sample in settled]
-        half = len(counts) // 2
-        if half and min(counts[half:]) > max(counts[:half]):
-            found.append(f"{name} grow: at most {max(counts[:half])}, then at least {min(counts[half:])}")
+        first, last = counts[: len(counts) // 2], counts[-len(counts) // 4 :]
+        if first and min(last) > max(first):
+            found.append(f"{name} grow: at most {max(first)} in the first half, then at least {min(last)}")
     return found
