@@ -14,7 +14,7 @@ from fuzz.registry import SHARES
 from fuzz.target import Target
 from servers import temporary_folder
 
-EXAMPLES = 30
+EXAMPLES = 20
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ def test_weeks_of_sessions_close_once_and_in_time() -> None:
     """From July 2024 on, with the early close of the third."""
     for name in ("redis-server", "mosquitto"):
         program(name)
-    outcome = run("simulated", 12)
+    outcome = run("simulated", 6)
     assert outcome.faults == []
     assert outcome.early_closes == 1
 
