@@ -55,3 +55,16 @@ def test_a_doubt_about_durability_is_a_metric() -> None:
         lookout.durable(doubt)
         assert lookout.metrics.registry.get_sample_value("alvh_log_durable") == value
         assert lookout.doubt == doubt
+
+
+def test_adjustments_at_hand_come_back_as_they_were_sent() -> None:
+    """Packed meanwhile: unpacked, a year of them showed in the soak as a leak."""
+    lookout = Lookout(Metrics(Bounds(version="0", feed="tape", portfolios={}, instruments=(), signals=())))
+    sent = [adjustment(number) for number in range(1, 6)]
+    for each in sent:
+        lookout.remember(each)
+    documents = [json.loads(each.body) for each in sent]
+    assert lookout.adjustments(None, "core", 3) == documents[2:]
+    assert lookout.adjustments(2, "core", 2) == documents[2:4]
+    assert lookout.adjustments(None, None, 9) == documents
+    assert lookout.adjustments(None, "core", 0) == lookout.adjustments(None, "other", 9) == []

@@ -37,15 +37,17 @@ def settled_part(samples: Sequence[Sample]) -> Sequence[Sample]:
     return [sample for sample in samples if sample.sessions >= SETTLED * samples[-1].sessions]
 
 
-def faults(samples: Sequence[Sample], sessions: int, *, is_long: bool) -> list[str]:
+def faults(samples: Sequence[Sample], sessions: int, *, is_long: bool, is_log_kept: bool = False) -> list[str]:
     """Return what grows beyond its bound over `sessions`, one line each.
 
     A tenth of the settled memory for the processes; nothing at all for what is counted, above its settled spread.
-    Memory is judged in a long run alone: a short one is over before the log's kept days and the windows are full.
+    Memory is judged in a long run alone: a short one is over before the log's kept days and the windows are full. Where
+    the log is kept whole, as a tape's is, Redis grows with it.
     """
     found = []
     settled = settled_part(samples)
-    for name in ("daemon_mb", "redis_mb", "log_mb") if is_long else ():
+    judged = ("daemon_mb",) if is_log_kept else ("daemon_mb", "redis_mb", "log_mb")
+    for name in judged if is_long else ():
         base = float(np.median([getattr(sample, name) for sample in settled]))
         grown = growth(samples, lambda sample, name=name: float(getattr(sample, name)), sessions)  # type: ignore[misc]
         if grown > max(0.10 * base, 8.0):

@@ -81,7 +81,7 @@ def run(feed: str, sessions: int) -> Outcome:
         took = time.monotonic() - began
         daemon.signal(signal.SIGTERM)
         found = _close_faults(_said(listener.log)[:sessions], closes) + daemon.ends
-        found += faults(samples, YEAR, is_long=sessions >= YEAR)
+        found += faults(samples, YEAR, is_long=sessions >= YEAR, is_log_kept=feed == "tape")
         daemon.end()
         clocks = {close.partition("T")[2] for _, close in closes}
         return Outcome(

@@ -2,9 +2,10 @@
 
 import json
 import time
+import zlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from alvh.adapters.http.trail import Trail
 from alvh.adapters.prometheus import Metrics
@@ -18,6 +19,16 @@ RECENT: Final = 2_000
 NS: Final = 1_000_000_000
 
 
+class _Kept(NamedTuple):
+    """An adjustment at hand: packed, as a message unpacked takes a hundred kB, and a year of them would show."""
+
+    time: str
+    subject: str
+    sequence: str
+    id: str
+    packed: bytes
+
+
 class Lookout:
     """An Observer that passes on to metrics what it keeps for the page."""
 
@@ -29,7 +40,7 @@ class Lookout:
         self.trails = {name: Trail() for name in (LARGE_CAP, *SMALL_CAPS)}
         self.pending_messages = 0
         self.doubt: str | None = None
-        self._recent: dict[str, deque[Mapping[str, Any]]] = {}
+        self._recent: dict[str, deque[_Kept]] = {}
 
     def event_taken(self, event: Event) -> None:
         """Note an event that was journaled."""
@@ -98,20 +109,26 @@ class Lookout:
 
     def _is_known(self, event_id: str, portfolio: str) -> bool:
         """Whether an adjustment is one of those at hand; what comes twice is young."""
-        return any(document["id"] == event_id for document in reversed(self._recent.get(portfolio, ())))
+        return any(kept.id == event_id for kept in reversed(self._recent.get(portfolio, ())))
 
     def remember(self, message: OutboundMessage) -> None:
         """Keep an adjustment at hand."""
         document = json.loads(message.body)
-        self._recent.setdefault(document["subject"], deque(maxlen=RECENT)).append(document)
+        subject = document["subject"]
+        kept = _Kept(
+            time=document["time"], subject=subject, sequence=document["sequence"], id=document["id"],
+            packed=zlib.compress(message.body, 1),
+        )  # fmt: skip
+        self._recent.setdefault(subject, deque(maxlen=RECENT)).append(kept)
 
     def adjustments(self, after: int | None, portfolio: str | None, limit: int) -> list[Mapping[str, Any]]:
         """Return adjustments, oldest first: `limit` behind sequence `after`, or the newest `limit`."""
         if portfolio is None:
-            found = [document for recent in self._recent.values() for document in recent]
-            found.sort(key=lambda document: (document["time"], document["subject"], document["sequence"]))
+            found = sorted(kept for recent in self._recent.values() for kept in recent)
         else:
             found = list(self._recent.get(portfolio, ()))
         if after is None:
-            return found[-limit:] if limit else []
-        return [document for document in found if int(document["sequence"]) > after][:limit]
+            chosen = found[-limit:] if limit else []
+        else:
+            chosen = [kept for kept in found if int(kept.sequence) > after][:limit]
+        return [json.loads(zlib.decompress(kept.packed)) for kept in chosen]
