@@ -9,7 +9,7 @@ from simulation.world import World
 
 # The first node dies once, before it goes on behind its n-th await; two nodes, nothing else goes wrong.
 STORIES = {"toy": 1, "live": 4}
-SAMPLE = 60  # of them in `make test`; all of them with the long tests
+SAMPLE = 40  # of them in `make test`; all of them with the long tests
 
 
 def world_of(story: str, last_step: int | None) -> World:
