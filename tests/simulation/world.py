@@ -159,7 +159,7 @@ class World:
             patch.setattr(module, name, value)
 
     def _prelude(
-        self, _settings: Settings, engine: Engine, _now: int
+        self, _settings: Settings, engine: Engine, *_: object
     ) -> tuple[Sequence[Event], SessionCalendar | None]:
         is_new = self.story.prelude and engine.configuration is None
         return (self.story.prelude if is_new else (), self.story.sessions)
