@@ -22,7 +22,10 @@ from alvh.core.events import Event
 from alvh.errors import InputError, JournalError, OutageError
 from alvh.shell.ports import OutboundMessage
 
-PAGE: Final = 256  # entries read at a time, as in the journal
+PAGE: Final = 256  # entries read at first; while they are small, twice as many each time
+# A page waits for its turn behind whole batches of a busy leader, so a feed at full speed would outrun small ones. This
+# much is held at a time; quotes have some 100 bytes, a chain some 100 kB.
+PAGE_BYTES: Final = 1024 * 1024
 # A file is written by the day at most, and by this much where a day has more: so much is read again where writing it
 # was interrupted, and so much is held by who reads it back.
 PART_EVENTS: Final = 100_000
@@ -232,9 +235,9 @@ async def _written(link: RedisLink, keys: Keys, folder: Path, wanted: _Range) ->
 
 
 async def _events(link: RedisLink, keys: Keys, wanted: _Range) -> AsyncIterator[list[bytes]]:
-    seq = wanted.first
+    seq, count = wanted.first, PAGE
     while seq <= wanted.tail:
-        page = await link.call("XRANGE", keys.journal, f"{seq}-0", f"{wanted.tail}-1", "COUNT", PAGE)
+        page = await link.call("XRANGE", keys.journal, f"{seq}-0", f"{wanted.tail}-1", "COUNT", count)
         lines: list[bytes] = []
         for entry_id, fields in page:
             if _seq(entry_id) != seq:
@@ -247,6 +250,8 @@ async def _events(link: RedisLink, keys: Keys, wanted: _Range) -> AsyncIterator[
             seq += 1
         if not lines:
             raise JournalError(f"redis: event {seq} is missing from the journal")
+        size = sum(map(len, lines))
+        count = max(1, 2 * count if 2 * size <= PAGE_BYTES else PAGE_BYTES * len(lines) // size)
         yield lines
 
 
