@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 import urllib.request
 from datetime import date, timedelta
 
@@ -43,6 +44,7 @@ def memory_over(sessions: timedelta, history_days: int) -> dict[str, int]:
         with daemon(config, folder) as made:
             while due <= START + sessions:
                 assert made.is_running, made.log.read_text()
+                time.sleep(0.5)
                 reached = session_of(made)
                 if reached is not None and reached >= due:
                     memory: dict[str, int] = log.info("memory")
@@ -65,6 +67,6 @@ def test_memory_over_a_year_is_that_of_the_days_kept() -> None:
     sys.stdout.write(f"used_memory of Redis, bytes: {used}\n")
     months = list(used.values())
     assert len(months) == 12
-    # Thirty days, and what a market at full speed writes until the next round of the archive: as much late in the year as
+    # Thirty days, and what a market at full speed writes until the archive's next round: as much late in the year as
     # early, where a log that is kept whole is twice as long by then.
     assert max(months[6:]) < 1.6 * max(months[:6])
