@@ -11,7 +11,7 @@ from system.instance import Subscriber, alvh, daemon, walk_tape
 from system.test_tape_to_wire import configured, until
 
 SESSIONS = 30
-SECONDS = 12.0  # of the run: retention goes its round each five
+SECONDS = 9.0  # of the run: retention goes its round each five
 
 
 def parts(folder: Path) -> list[tuple[int, int]]:
