@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from alvh.__main__ import main
 from servers import redis_server
 from system.instance import PORTFOLIOS, SERVICE, alvh, walk_tape
 
@@ -29,7 +30,9 @@ def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("content", [None, {}, {"SPX.csv": ""}, {"SPX.csv": "date,close\n"}, {"notes.txt": "hello"}])
-def test_no_tape_is_bad_input(tmp_path: Path, content: dict[str, str] | None) -> None:
+def test_no_tape_is_bad_input(
+    tmp_path: Path, content: dict[str, str] | None, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A missing folder, an empty one, empty files: exit code 2 and one line that names it."""
     folder = tmp_path / "tape"
     if content is not None:
@@ -37,12 +40,12 @@ def test_no_tape_is_bad_input(tmp_path: Path, content: dict[str, str] | None) ->
         for name, text in content.items():
             (folder / name).write_text(text)
     for command in ("replay", "signals"):
-        done = alvh(command, folder, "--out", tmp_path / "out", check=False)
-        assert done.returncode == 2
-        last = done.stderr.splitlines()[-1]
+        assert main([command, str(folder), "--out", str(tmp_path / "out")]) == 2
+        said = capsys.readouterr().err
+        last = said.splitlines()[-1]
         assert last.startswith("alvh: ")
         assert str(folder) in last
-        assert "Traceback" not in done.stderr
+        assert "Traceback" not in said
         assert not (tmp_path / "out").exists()
 
 
