@@ -316,3 +316,17 @@ def test_signals_of_the_book_stand_among_those_of_the_market(site: Site) -> None
     assert ids == sorted({*ids})
     assert "S41" in ids
     assert "Break-even proximity" in _card(site.tab, "signals")
+
+
+def test_an_account_that_differs_cannot_be_overlooked(site: Site) -> None:
+    """What nobody can explain stands above the hedge; an account that was never seen is no empty one."""
+    site.open()
+    assert "ccount" not in _card(site.tab, "hedge")
+    told = ["account_unexplained:3 XYZ", "L1: held 2, answers say 4"]
+    site.change(lambda window: window.show("core", account={"account": "U1", "is_seen": True, "words": told}))
+    site.says("Account U1 differs")
+    assert "L1: held 2, answers say 4" in _card(site.tab, "hedge")
+    site.change(lambda window: window.show("core", account={"account": "U1", "is_seen": False, "words": []}))
+    site.says("has not been seen yet")
+    site.change(lambda window: window.show("core", account={"account": "U1", "is_seen": True, "words": []}))
+    site.says("As account U1 holds it.")

@@ -63,10 +63,20 @@ export function timer(view) {
   ];
 }
 
+/* Where a portfolio is read from an account: whether it was seen, and what in it nobody can explain. */
+function account(view) {
+  if (!view.account) return null;
+  const { account: name, is_seen: isSeen, words: said } = view.account;
+  if (!isSeen) return el("p", { class: "banner warn" }, el("strong", null, `Account ${name}`), " has not been seen yet: what is held is not known.");
+  if (!said.length) return el("p", { class: "quiet" }, `As account ${name} holds it.`);
+  return el("div", { class: "banner bad", role: "alert" }, el("strong", null, `Account ${name} differs`),
+    el("ul", null, said.map((line) => el("li", null, words.plain(line)))));
+}
+
 export function hedge(view) {
   if (view.hedge === "none") return [el("p", null, "Triggers alone: this portfolio asks for no hedge.")];
-  if (!view.legs.length) return [el("p", null, "Nothing is held and nothing is wanted.")];
-  return [table("Contracts held and wanted", [{ text: "Leg" }, { text: "Contract" }, { text: "Held", class: "n" }, { text: "Wanted", class: "n" }, { text: "Change", class: "n" }],
+  if (!view.legs.length) return [account(view), el("p", null, "Nothing is held and nothing is wanted.")];
+  return [account(view), table("Contracts held and wanted", [{ text: "Leg" }, { text: "Contract" }, { text: "Held", class: "n" }, { text: "Wanted", class: "n" }, { text: "Change", class: "n" }],
     view.legs.map((leg) => {
       const change = leg.target_quantity - leg.current_quantity;
       return el("tr", { class: change ? "near" : "" }, el("th", { scope: "row" }, leg.leg), el("td", { class: "code" }, leg.instrument),

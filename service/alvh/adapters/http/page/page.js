@@ -256,7 +256,7 @@ function renderPortfolio() {
     put("offsets", [view.newest?.id, widthOf(place)], () => book.offsetPlot(data, widthOf(place)));
   }
   put("cost", [view.newest?.id], () => book.cost(data));
-  put("hedge", [view.hedge, view.legs], () => book.hedge(view));
+  put("hedge", [view.hedge, view.legs, view.account], () => book.hedge(view));
   put("adjustments", [messages, view.open, view.answers, view.newest?.id], () => book.adjustments(view, messages,
     (id, isNewest) => shown.opened.get(id) ?? isNewest, (id, isOpen) => shown.opened.set(id, isOpen), answer));
   put("signals", [signals, data.signals], () => book.signals(signals, data.signals || []));
