@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -160,6 +161,9 @@ def _date(text: str) -> date:
 
 
 def _run(options: argparse.Namespace) -> int:
+    # While modules load, Ctrl-C ends the process at once: an exception raised then may be lost in an import's callback,
+    # and the daemon would go on. Nothing is open yet; the daemon listens to the signal by itself from its start on.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     from alvh.app.daemon import run  # noqa: PLC0415 - loads everything
 
     return run(options.config)

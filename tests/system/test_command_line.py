@@ -3,15 +3,17 @@
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from alvh.__main__ import main
 from servers import redis_server
-from system.instance import PORTFOLIOS, SERVICE, alvh, walk_tape
+from system.instance import PORTFOLIOS, SERVICE, alvh, alvh_beside, walk_tape
 
 CONFIG = f"redis: {{url: 'redis://127.0.0.1:1/0'}}\n{PORTFOLIOS}"
 
@@ -283,3 +285,12 @@ def test_bash_completes_commands(tmp_path: Path) -> None:
     asked = 'source alvh.bash; COMP_WORDS=(alvh re); COMP_CWORD=1; _shtab_alvh; printf "%s\\n" "${COMPREPLY[@]}"'
     done = subprocess.run(["bash", "-c", asked], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert set(done.stdout.split()) == {"replay", "record"}, done.stderr
+
+
+@pytest.mark.parametrize("after_s", [0.3, 0.5, 0.8, 1.2])
+def test_ctrl_c_is_heard_while_the_daemon_loads(tmp_path: Path, after_s: float) -> None:
+    """At whatever import it falls, the process ends; it is not lost, with a daemon that goes on."""
+    with alvh_beside(tmp_path / "said", "run", "--config", written(tmp_path)) as starting:
+        time.sleep(after_s)
+        starting.send_signal(signal.SIGINT)
+        starting.wait(30)
