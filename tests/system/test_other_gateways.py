@@ -1,7 +1,7 @@
 """The daemon on two other gateways: one that shares no code with ours, and `alvh gateway-sim`."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -12,9 +12,7 @@ from gateway.minimal import MinimalGateway
 from servers import mosquitto, redis_server, temporary_folder
 from system.instance import Daemon, daemon
 from system.live import Page, configured, session_calendar
-
-PATIENCE_S = 120.0
-WATCHED = ("SPX", "RUT", "VIX", "IWM")
+from system.test_live import fresh, until
 
 
 @contextmanager
@@ -24,28 +22,6 @@ def running(port: int) -> Iterator[tuple[Daemon, Page]]:
         config, page = configured(folder, port, redis.url, broker.url)
         with daemon(config, folder) as made:
             yield made, page
-
-
-def until(condition: Callable[[], bool], made: Daemon, page: Page) -> None:
-    """Wait for something to come true while the daemon lives."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert made.is_running, made.log.read_text()
-        assert time.monotonic() < deadline, (page.reasons(), made.log.read_text())
-        time.sleep(0.05)
-
-
-def fresh(page: Page) -> Callable[[], bool]:
-    """Whether the watched instruments have quotes received later than now, and the daemon is ready."""
-    since = time.time()
-
-    def is_fresh() -> bool:
-        if not page.is_ready():
-            return False
-        seen = {each["instrument"]: each["received"] for each in page.json("/api/status")["feed"]["instruments"]}
-        return all((seen[name] or 0.0) > since for name in WATCHED)
-
-    return is_fresh
 
 
 def first_reasons(page: Page) -> list[str]:
