@@ -55,10 +55,19 @@ class Server:
         give_up = time.monotonic() + START_LIMIT_S
         while time.monotonic() < give_up:
             assert self.process.poll() is None, (self.folder / "output.log").read_text()
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+            with contextlib.suppress(OSError):
+                self.knock()
                 return
             time.sleep(0.01)
         raise AssertionError(f"{self.command[0]} does not answer")
+
+    def knock(self) -> None:
+        """Connect and hang up.
+
+        Raises:
+            OSError: it does not accept connections yet.
+        """
+        socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
 
     def kill(self) -> None:
         """Kill it without a word."""
@@ -115,6 +124,13 @@ class RedisServer(Server):
     def unix_url(self) -> str:
         """Its URL, over its unix socket."""
         return f"unix://{self.folder}/redis.sock"
+
+    def knock(self) -> None:
+        """Connect over TCP and over the unix socket, which it opens a moment later."""
+        super().knock()
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(1)
+            probe.connect(f"{self.folder}/redis.sock")
 
 
 @contextlib.contextmanager
