@@ -75,6 +75,19 @@ def test_a_crossing_inside_a_session_is_said_once_and_moves_no_anchor() -> None:
     assert made.portfolios.states[0].sessions == sessions
 
 
+def test_a_person_reads_how_near_which_break_even_is() -> None:
+    made = engine()
+    said(made, *close(0, 5000.0))
+    (inside,) = said(made, spx(1, 1, 4800.0))
+    assert (
+        f"SPX is {10.0 / (4800.0 * MOVE):.2f} expected daily moves from its put-side break-even 4,790.00."
+        in inside["text"]
+    )
+    said(made, *close(1, 5000.0))
+    (beyond,) = said(made, spx(2, 1, 4780.0))
+    assert "SPX is beyond its put-side break-even 4,790.00." in beyond["text"]
+
+
 def test_exactly_one_move_away_is_not_crossed() -> None:
     made = engine()
     said(made, *close(0, 5000.0))

@@ -23,7 +23,7 @@ from alvh.core.hedge.put_words import iwm_puts, put_fields
 from alvh.core.hedge.scenario import ScenarioParameters
 from alvh.core.hedge.sizing_desk import Change, refusal_of
 from alvh.core.hedge.symbols import cfe_symbol
-from alvh.core.hedge.text_lines import lines_of
+from alvh.core.hedge.text_lines import lines_of, near_break_evens
 from alvh.core.hedge.time_shift import CENTROIDS, shift_of, synthetic_notes
 from alvh.message_parts import (
     Band,
@@ -97,7 +97,8 @@ def proposed(
     if sizing is None:
         notes = [*look.snapshot.faults, "not_sized:no_vx_curve"]
         return Proposal(reasons=reasons, fields=fields, notes=tuple(notes), size_change=0.0,
-                        lines=("No VIX futures curve: the hedge cannot be sized; hold what is held.",))  # fmt: skip
+                        lines=("No VIX futures curve: the hedge cannot be sized; hold what is held.",
+                               *near_break_evens(look)))  # fmt: skip
     choices = {} if look.question is None else look.question.choices
     plan = look.plan or CondorPlan()
     approvals, shift = _approvals(look, target, portfolio, methodology), shift_of(look)

@@ -36,6 +36,7 @@ def lines_of(
         price = -change.net if change.lot.leg == "FIN" else change.net
         word = "Sell" if sells else "Buy"
         lines.append(f"{word} {abs(change.units)} {change.lot.leg} {name} at {price:.2f}")
+    lines += near_break_evens(look)
     if not changes:
         lines.append("Hold: nothing to trade in the hedge.")
     lines += [_condor_line(each) for each in condors[:2]]
@@ -63,6 +64,20 @@ def _wanted(sizing: Sizing, target: PhaseTarget) -> str:
         f"Wanted: {100 * target.phi:.0f} % of {whose} {at}; done {_percent(sizing.offset_design)}, "
         f"cost {_usd(sizing.cost)} of {_usd(budget)}."
     )
+
+
+def near_break_evens(look: Look) -> list[str]:
+    """Say of a DEFENCE how near SPX stands to which break-evens (S41): of two condors at most, nearest first."""
+    if "DEFENCE" not in look.reasons:
+        return []
+    crossed = [(look.lines[held.key], held) for held in look.holdings.condors if held.key in look.lines]
+    crossed = sorted((pair for pair in crossed if pair[0].crossed), key=lambda pair: pair[0].proximity)
+    said = []
+    for line, held in crossed[:2]:
+        level = held.condor.break_evens()[line.side == "call"]
+        where = f"{line.proximity:.2f} expected daily moves from" if line.proximity >= 0.0 else "beyond"
+        said.append(f"Condor {held.expiry}: SPX is {where} its {line.side}-side break-even {level:,.2f}.")
+    return said
 
 
 def _usd(amount: float) -> str:
