@@ -5,11 +5,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from chaos.plan import KINDS, RUN_S, plan
+from chaos.ending import Ending, EndingError
+from chaos.plan import KINDS, RUN_S, Plan, plan
 from chaos.round import Outcome, run
 from chaos.tapes import tapes
 from servers import temporary_folder
@@ -29,25 +32,59 @@ def main() -> int:
     )
     options = parser.parse_args()
     keep = options.keep or Path(tempfile.gettempdir()) / "alvh-chaos"
-    began, kinds, failed, ends = time.monotonic(), Counter[str](), 0, 0
-    settled: list[float] = []
+    plans = [plan(seed, options.kind) for seed in range(options.seed, options.seed + options.rounds)]
+    tally, ending = _Tally(), Ending()
+    try:
+        ending.listen()
+        _play(plans, options, keep, tally, ending)
+    except EndingError:
+        sys.stderr.write(
+            f"ended by {ending} after {tally.rounds} of {options.rounds} rounds; nothing is left running\n"
+        )
+        return 128 + ending.number
+    sys.stdout.write(f"{tally}\n")
+    return 1 if tally.failed else 0
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What came of the rounds so far."""
+
+    began: float = field(default_factory=time.monotonic)
+    rounds: int = 0
+    failed: int = 0
+    ends: int = 0
+    settled_s: float = 0.0
+    kinds: Counter[str] = field(default_factory=Counter)
+
+    def add(self, outcome: Outcome) -> None:
+        self.rounds += 1
+        self.kinds.update(fault.what for fault in outcome.plan.faults)
+        self.failed += bool(outcome.faults)
+        self.ends += len(outcome.ends)
+        self.settled_s = max(self.settled_s, outcome.settled_s)
+
+    def __str__(self) -> str:
+        took = time.monotonic() - self.began
+        return (
+            f"{self.rounds} rounds in {took:.0f} s, {self.failed} failed;"
+            f" {sum(self.kinds.values())} faults: {dict(sorted(self.kinds.items()))};"
+            f" {self.ends} processes ended by themselves and were started again;"
+            f" all well again after {self.settled_s:.1f} s at most"
+        )
+
+
+def _play(plans: Sequence[Plan], options: argparse.Namespace, keep: Path, tally: _Tally, ending: Ending) -> None:
+    """Run the rounds; at an end that was asked for leave when those under way have cleaned up."""
     with temporary_folder() as folder, ThreadPoolExecutor(options.jobs) as pool:
-        known = tapes(folder)
-        plans = [plan(seed, options.kind) for seed in range(options.seed, options.seed + options.rounds)]
-        for outcome in pool.map(lambda made: run(made, known[made.tape], RUN_S, keep), plans):
-            kinds.update(fault.what for fault in outcome.plan.faults)
-            failed += bool(outcome.faults)
-            ends += len(outcome.ends)
-            settled.append(outcome.settled_s)
-            _tell(outcome, options.kind)
-    took = time.monotonic() - began
-    sys.stdout.write(
-        f"{options.rounds} rounds in {took:.0f} s, {failed} failed;"
-        f" {sum(kinds.values())} faults: {dict(sorted(kinds.items()))};"
-        f" {ends} processes ended by themselves and were started again;"
-        f" all well again after {max(settled):.1f} s at most\n"
-    )
-    return 1 if failed else 0
+        known = tapes(folder, plans)
+        try:
+            for outcome in pool.map(lambda made: run(made, known[made.tape], RUN_S, keep, ending), plans):
+                tally.add(outcome)
+                _tell(outcome, options.kind)
+        except EndingError:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _tell(outcome: Outcome, kind: str | None) -> None:

@@ -1,6 +1,7 @@
 """One round: real Redis, broker and daemons, the faults of a plan, and what the subscriber's log says of it."""
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -22,6 +23,7 @@ from alvh.app.replaying import replay
 from alvh.errors import AlvhError
 from alvh.settings import load
 from chaos.disk import SmallDisk
+from chaos.ending import Ending, EndingError
 from chaos.listener import Listener
 from chaos.plan import LEADER, LEASE_S, Fault, Plan
 from chaos.processes import Supervised, surroundings
@@ -85,13 +87,24 @@ class _Clockwork:
             what()
 
 
-def run(plan: Plan, tape: Tape, run_s: float, keep: Path) -> Outcome:
-    """Run a round in a folder of its own; it is kept under `keep` where something is wrong."""
+def run(plan: Plan, tape: Tape, run_s: float, keep: Path, ending: Ending) -> Outcome:
+    """Run a round in a folder of its own; it is kept under `keep` where something is wrong.
+
+    Raises:
+        EndingError: the run is to end; everything has been cleaned up.
+    """
     folder = Path(tempfile.mkdtemp(prefix="alvh-"))
+    try:
+        return _run(plan, tape, run_s, folder, keep, ending)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(plan: Plan, tape: Tape, run_s: float, folder: Path, keep: Path, ending: Ending) -> Outcome:
     began = time.monotonic()
     settled = 0.0
     with ExitStack() as stack:
-        world = _World(plan, tape, run_s, folder, stack)
+        world = _World(plan, tape, run_s, folder, stack, ending)
         try:
             settled = world.live()
             faults = judge(world.listener.log, tape.expected) + world.last_words()
@@ -103,14 +116,15 @@ def run(plan: Plan, tape: Tape, run_s: float, keep: Path) -> Outcome:
         logs = keep / f"seed-{plan.seed}"
         shutil.rmtree(logs, ignore_errors=True)
         shutil.copytree(folder, logs, ignore=shutil.ignore_patterns("*.sock"))
-    shutil.rmtree(folder, ignore_errors=True)
     return Outcome(plan=plan, faults=faults, ends=ends, took_s=time.monotonic() - began, settled_s=settled, logs=logs)
 
 
 class _World:
     """The processes of a round and what happens to them."""
 
-    def __init__(self, plan: Plan, tape: Tape, run_s: float, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, plan: Plan, tape: Tape, run_s: float, folder: Path, stack: ExitStack, ending: Ending) -> None:
+        self._ending = ending
+        self._processes: list[Supervised] = []
         self._plan, self._tape, self._run_s, self._folder = plan, tape, run_s, folder
         self._clockwork = _Clockwork()
         self._disk = stack.enter_context(SmallDisk(folder / "disk")) if plan.fills_disk else None
@@ -129,6 +143,7 @@ class _World:
 
     def _supervised(self, stack: ExitStack, name: str, command: Sequence[str]) -> Supervised:
         made = Supervised(name, command, self._folder, environment=surroundings(SERVICE))
+        self._processes.append(made)
         stack.callback(made.end)
         return made
 
@@ -286,15 +301,24 @@ class _World:
     def _readiness(self) -> list[list[str] | None]:
         return [_readiness(node.http) if node.process.is_running else None for node in self._nodes]
 
+    def _look_for_the_end(self) -> None:
+        try:
+            self._ending.look()
+        except EndingError:
+            for process in self._processes:  # nobody reads their last words, and a daemon takes its time over them
+                process.kill(math.inf)
+            raise
+
     def _until(
         self, condition: Callable[[], bool], what: str, limit_s: float, found: Callable[[], str] = lambda: ""
     ) -> None:
-        """Tend everything until a condition holds."""
+        """Tend everything until a condition holds, or the run is to end."""
         give_up = time.monotonic() + limit_s
         while not condition():
+            self._look_for_the_end()
             if time.monotonic() >= give_up:
                 raise AssertionError(f"{what} within {limit_s:g} s {found()}".rstrip())
-            for process in (self._redis, self._broker, *(node.process for node in getattr(self, "_nodes", ()))):
+            for process in self._processes:
                 process.tend()
             self._clockwork.turn()
             time.sleep(TEND_EVERY_S)

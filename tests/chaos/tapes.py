@@ -1,9 +1,10 @@
 """The tapes rounds are played from, and what each says when nothing fails."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from chaos.plan import TAPES
+from chaos.plan import Plan
 from chaos.round import Tape
 from system.instance import PORTFOLIOS, alvh, replayed, walk_tape
 
@@ -12,9 +13,9 @@ _QUOTES: Final = 8
 _MARKET_S: Final = _SESSIONS * 7 / 5 * 86_400
 
 
-def tapes(folder: Path, count: int = TAPES) -> list[Tape]:
-    """Write the tapes and replay each."""
-    return [_tape(folder, number) for number in range(count)]
+def tapes(folder: Path, plans: Iterable[Plan]) -> dict[int, Tape]:
+    """Write the tapes that the rounds play, by number, and replay each."""
+    return {number: _tape(folder, number) for number in sorted({made.tape for made in plans})}
 
 
 def _tape(folder: Path, number: int) -> Tape:

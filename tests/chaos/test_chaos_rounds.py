@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from chaos.ending import Ending
 from chaos.plan import KINDS, RUN_S, plan
 from chaos.round import run
 from chaos.tapes import tapes
@@ -20,8 +21,8 @@ def test_sample_of_rounds(tmp_path: Path) -> None:
         program(name)
     plans = [plan(seed) for seed in SAMPLE]
     with temporary_folder() as folder, ThreadPoolExecutor(len(plans)) as pool:
-        known = tapes(folder)
-        outcomes = list(pool.map(lambda made: run(made, known[made.tape], RUN_S, tmp_path), plans))
+        known = tapes(folder, plans)
+        outcomes = list(pool.map(lambda made: run(made, known[made.tape], RUN_S, tmp_path, Ending()), plans))
     assert [(outcome.plan.seed, outcome.faults, outcome.logs) for outcome in outcomes if outcome.faults] == []
 
 
