@@ -117,8 +117,8 @@ def test_what_a_tape_cannot_say_is_counted(tmp_path: Path) -> None:
 def test_the_newest_curve_and_chain_of_a_session_stand_at_its_close(tmp_path: Path) -> None:
     expiry = date(2025, 1, 22)
 
-    def curve(ts: int, settle: float) -> FuturesCurve:
-        return FuturesCurve(ts_event=ts, ts_recv=ts, symbol="VX", nodes=((expiry, settle, None, None),))
+    def curve(ts: int, settle: float, symbol: str = "VX") -> FuturesCurve:
+        return FuturesCurve(ts_event=ts, ts_recv=ts, symbol=symbol, nodes=((expiry, settle, None, None),))
 
     def chain(ts: int, bid: float) -> OptionChain:
         row = (expiry, "C", 17.0, bid, bid + 0.1, None, "VIX")
@@ -129,6 +129,7 @@ def test_the_newest_curve_and_chain_of_a_session_stand_at_its_close(tmp_path: Pa
         curve(_NOON, 17.0),
         chain(_NOON, 1.0),
         curve(_NOON + 1, 17.5),
+        curve(_NOON + 2, 17.55, "VXM"),  # has fewer months, and no place on a tape
         chain(_NOON + 1, 1.5),
         _quote(_CLOSE, 5901.0),
         SessionClose(ts_event=_CLOSE, ts_recv=_CLOSE, session=_DAY),

@@ -27,6 +27,7 @@ from alvh.core.sessions import SessionCalendar, et_date
 from alvh.errors import InputError, OutageError
 
 _QUOTE_COLUMNS: Final = "ts,last,bid,ask,bid_size,ask_size,is_live"
+_CURVE_SYMBOL: Final = "VX"
 _CURVE_COLUMNS: Final = "date,expiry,settle,bid,ask"
 _OBSERVATION_COLUMNS: Final = "date,series,value,consensus"
 _CHAIN_COLUMNS: Final = "expiry,right,strike,bid,ask,iv,root"
@@ -142,7 +143,8 @@ class TapeRecorder:
         """Remember the newest of its session, writing what is left of earlier ones."""
         self._settle(until=et_date(event.ts_event) - timedelta(days=1))
         if isinstance(event, FuturesCurve):
-            self._curve = event
+            # A tape has one curve: that of VX. Mini VIX futures have fewer months, and must not take its place.
+            self._curve = event if event.symbol == _CURVE_SYMBOL else self._curve
         else:
             self._chains[event.underlying] = event
 

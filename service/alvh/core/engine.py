@@ -89,7 +89,7 @@ class Engine(EngineState):
         if reason is not None:
             return (Refused(subject=quote.instrument_id, reason=reason, detail=_quoted(quote, reason)),)
         if quote.instrument_id == VIX and self._calendar is not None:
-            self._evaluation.sample_basis(quote.ts_event, self._board, self._curve, self._calendar)
+            self._evaluation.sample_basis(quote.ts_event, self._board, self._curves.newest, self._calendar)
         watch = self._portfolios.watch_of(quote.instrument_id)
         if watch is None or self._calendar is None or not self._calendar.is_open(quote.ts_event):
             return _NOTHING
@@ -139,7 +139,7 @@ class Engine(EngineState):
         options = option_numbers(
             self._shelf.chains.get("SPX"), event.session, board, self._rates, self._calendar, self._reader
         )
-        self._evaluation.close(event, board, self._curve, self._calendar, self._portfolios.small_cap, options)
+        self._evaluation.close(event, board, self._curves.newest, self._calendar, self._portfolios.small_cap, options)
         if not is_new:
             return _NOTHING
         self._session = event.session
@@ -227,7 +227,8 @@ class Engine(EngineState):
             moves=moves,
             board=self._board,
             book=self._evaluation.book(rank),
-            curve=self._curve,
+            curve=self._curves.newest,
+            minis=self._curves.minis,
             chains=self._shelf.chains,
             calendar=self._calendar,
             rates=self._rates,
@@ -317,10 +318,9 @@ class Engine(EngineState):
     def _on_curve(self, event: FuturesCurve) -> Sequence[Effect]:
         if self._evaluation.past.take_curve(event):
             return _NOTHING
-        if self._curve is not None and event.ts_event < self._curve.ts_event:
+        if not self._curves.take(event):
             return (Refused(subject=event.symbol, reason="out_of_order", detail="an older curve than the newest"),)
-        self._curve = event
-        if self._calendar is not None:
+        if self._calendar is not None and event is self._curves.newest:
             self._evaluation.sample_basis(event.ts_event, self._board, event, self._calendar)
         return _NOTHING
 
@@ -405,7 +405,7 @@ class Engine(EngineState):
             "version": CHECKPOINT_VERSION,
             "configuration": as_text(self._configuration),
             "calendar": as_text(self._calendar_event),
-            "curve": as_text(self._curve),
+            "curve": self._curves.state(),
             "shelf": self._shelf.state(),
             "board": self._board.state(),
             "evaluation": self._evaluation.state(),
@@ -426,12 +426,11 @@ class Engine(EngineState):
     def _become(self, plain: Mapping[str, Any]) -> None:
         configuration = from_text(plain["configuration"])
         calendar = from_text(plain["calendar"])
-        curve = from_text(plain["curve"])
         if isinstance(configuration, Configuration):
             self._configure(configuration)
         if isinstance(calendar, Calendar):
             self._on_calendar(calendar)
-        self._curve = curve if isinstance(curve, FuturesCurve) else None
+        self._curves.restore(plain["curve"])
         self._shelf.restore(plain["shelf"])
         self._board.restore(plain["board"])
         self._evaluation.restore(plain["evaluation"])

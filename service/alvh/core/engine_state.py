@@ -7,8 +7,9 @@ from typing import Any
 
 from alvh.core.announce import Decision, Origin
 from alvh.core.answers import Refusal, refusal
+from alvh.core.curves import Curves
 from alvh.core.evaluation import Evaluation
-from alvh.core.events import Answer, Calendar, Configuration, FuturesCurve
+from alvh.core.events import Answer, Calendar, Configuration
 from alvh.core.hedge.chain_reader import ChainReader
 from alvh.core.market import MarketBoard
 from alvh.core.portfolios import Portfolios
@@ -29,7 +30,7 @@ class EngineState:
         self._origin = Origin(instance="", engine_version="", config_hash="", feed="")
         self._board = MarketBoard()
         self._evaluation = Evaluation()
-        self._curve: FuturesCurve | None = None
+        self._curves = Curves()
         self._shelf = ChainShelf()
         self._reader = ChainReader()
         self._portfolios = Portfolios()

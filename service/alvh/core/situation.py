@@ -29,6 +29,7 @@ class Situation:
         board: newest good prices.
         book: the signals of this portfolio's parameters.
         curve: the newest VIX futures curve, or None.
+        minis: what Mini VIX futures are quoted at, where the feed tells them apart from VX.
         chains: the newest chain by underlying.
         calendar: trading sessions.
         rates, fees: as configured.
@@ -54,6 +55,7 @@ class Situation:
     notes: tuple[str, ...] = ()
     releases: Sequence[tuple[date, str, str]] = ()
     reader: ChainReader = field(default_factory=ChainReader)
+    minis: FuturesCurve | None = None
 
     @property
     def release_pending(self) -> bool:
