@@ -227,6 +227,18 @@ SERVICE: Final = (
         action="Set appendonly yes, appendfsync always, as in deploy/redis/redis.conf; the daemon's log says more.",
     ),
     Alert(
+        name="AlvhArchiveFailed",
+        severity="warning",
+        expr=f"({leader('archive_fault')} > 0) {ON_DUTY}",
+        for_s=600,
+        summary="The log cannot be archived ({{ $labels.reason }})",
+        meaning="Nothing is lost: what is not archived stays in Redis, which grows until it is.",
+        action=(
+            "unusable: see to the disk and the rights of the archive's folder."
+            " other_log: the archive does not fit the log; move the files that the daemon's log names aside."
+        ),
+    ),
+    Alert(
         name="AlvhBrokerLost",
         severity="critical",
         expr=f"({leader('mqtt_connected')} == 0) {ON_DUTY}",

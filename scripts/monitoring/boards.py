@@ -314,6 +314,19 @@ OPERATIONS: Final[Mapping[str, Sequence[Panel]]] = {
             Query(expr=of_all("outbox_pending_messages"), legend="{{instance}}"),
         ),
         _stat("Log durable", "log_durable", f"max({of_leader('log_durable')})", words=_YES_NO, steps=GREEN_AT_ONE),
+        _stat(
+            "Archive",
+            "archive_fault",
+            f"max({of_leader('archive_fault')})",
+            words={"0": "no fault", "1": "refused"},
+            steps=GREEN_AT_ZERO,
+        ),
+        _age("Last archived", "archive_timestamp_seconds"),
+        _stat(
+            "Events not archived",
+            "archived_events",
+            f"max({of_leader('folded_events')} - ({of_leader('archived_events')} > 0))",
+        ),
     ),
     "Nodes": (
         _lines("Who leads", "leader", Query(expr=of_all("leader"), legend="{{instance}}"), width=8),

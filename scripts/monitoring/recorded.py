@@ -43,6 +43,7 @@ LEADERS: Final[Mapping[str, tuple[str, ...]]] = {
     "outbox_pending_messages": (),
     "mqtt_connected": (),
     "log_durable": (),
+    "archive_fault": ("reason",),
     "feed_connected": (),
 }
 """What the leader's word is asked for, with the labels that stay."""

@@ -16,6 +16,14 @@ class OutageError(AlvhError):
     """The world's fault and passing: Redis, the broker or the feed is away; wait and try again."""
 
 
+class ArchiveError(OutageError):
+    """The archive cannot be written or read, or another process adds to it: wait and try again."""
+
+
+class OtherArchiveError(InputError):
+    """The archive in a folder is another log's, or of events that this log has lost: a person has to decide."""
+
+
 class FencedError(AlvhError):
     """Another node has taken the lease, or the log's tail is not ours: drop what is in memory and follow."""
 

@@ -30,9 +30,9 @@ from alvh.adapters.redis import (
 from alvh.adapters.redis import archive as archive_module
 from alvh.core.codec import decode, encode
 from alvh.core.events import Answer, Event, Quote, SessionClose
-from alvh.errors import FencedError, InputError, JournalError, OutageError
+from alvh.errors import ArchiveError, FencedError, InputError, JournalError, OtherArchiveError
 from alvh.shell.backoff import Backoff
-from alvh.shell.ports import Commit, OutboundMessage
+from alvh.shell.ports import Commit, OutboundMessage, Silent
 from servers import RedisServer, redis_server
 
 KEYS = Keys("test")
@@ -82,8 +82,25 @@ class Log:
         first = [await self.link.call("XRANGE", key, "-", "+", "COUNT", 1) for key in (KEYS.journal, KEYS.outbox)]
         return tuple(int(page[0][0].partition(b"-")[0]) if page else 0 for page in first)  # type: ignore[return-value]
 
-    def retention(self, history_days: int, archive: Path | None = None) -> RedisRetention:
-        return RedisRetention(self.link, KEYS, self.journal, history_days=history_days, archive=archive)
+    def retention(
+        self, history_days: int, archive: Path | None = None, observer: "Onlooker | None" = None
+    ) -> RedisRetention:
+        return RedisRetention(
+            self.link, KEYS, self.journal, history_days=history_days, archive=archive, observer=observer
+        )
+
+
+class Onlooker(Silent):
+    """Writes down what it is told of the archive."""
+
+    def __init__(self) -> None:
+        self.told: list[int | str] = []
+
+    def archived(self, seq: int) -> None:
+        self.told.append(seq)
+
+    def not_archived(self, reason: str, detail: str) -> None:
+        self.told.append(f"{reason}: {detail.rpartition(': ')[2]}")
 
 
 def day_of_events(day: int) -> list[Event]:
@@ -217,14 +234,17 @@ def test_days_are_archived_before_they_go_and_replay_reads_them(redis: RedisServ
 def test_while_the_archive_cannot_be_written_nothing_goes(redis: RedisServer, tmp_path: Path) -> None:
     async def act(log: Log) -> None:
         (tmp_path / "file").write_text("in the way")
-        retention = log.retention(1, tmp_path / "file")
+        onlooker = Onlooker()
+        retention = log.retention(1, tmp_path / "file", onlooker)
         for day in range(1, 6):
             await log.add_day(day)
         await log.said_all()
         assert await retention.round() == 0
+        assert onlooker.told == ["unusable: File exists"]
         (tmp_path / "file").unlink()
         assert await retention.round() > 0
         assert is_archive(tmp_path / "file")
+        assert onlooker.told[1:] == [4 * PER_DAY]
 
     scenario(redis, act)
 
@@ -240,7 +260,7 @@ def test_an_interrupted_archive_goes_on_where_it_stopped(
             await log.add_day(day)
         with monkeypatch.context() as patch:
             patch.setattr(archive_module._Writing, "finish", _fail_at_third(archive_module._Writing.finish))
-            with pytest.raises(OutageError, match="no space"):
+            with pytest.raises(ArchiveError, match="no space"):
                 await archive_log(log.link, KEYS, tmp_path)
         assert [path.name for path in await asyncio.to_thread(_files, tmp_path) if path.name[0] == "."] == [".lock"]
         (tmp_path / ".journal.1.part").write_bytes(b"what one that was killed has left")
@@ -284,7 +304,7 @@ def test_one_at_a_time_adds_to_an_archive(redis: RedisServer, tmp_path: Path) ->
         await log.add_day(1)
         lock = os.open(tmp_path / ".lock", os.O_RDWR | os.O_CREAT)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(OutageError, match="another process"):
+        with pytest.raises(ArchiveError, match="another process"):
             await archive_log(log.link, KEYS, tmp_path)
         os.close(lock)
         assert (await archive_log(log.link, KEYS, tmp_path)).events == PER_DAY
@@ -301,10 +321,10 @@ def test_another_logs_archive_is_refused(redis: RedisServer, tmp_path: Path) -> 
         again = Log(redis)
         await again.lead()
         await again.add_day(5)
-        with pytest.raises(InputError, match="another log's: this one ends with event 20"):
+        with pytest.raises(OtherArchiveError, match="another log's: this one ends with event 20"):
             await archive_log(again.link, KEYS, tmp_path)
         await again.add_day(6)
-        with pytest.raises(InputError, match="another log's: event 40 differs"):
+        with pytest.raises(OtherArchiveError, match="another log's: event 40 differs"):
             await archive_log(again.link, KEYS, tmp_path)
         await again.link.call("XDEL", KEYS.journal, "33-1")
         with pytest.raises(JournalError, match="event 33"):
@@ -313,6 +333,47 @@ def test_another_logs_archive_is_refused(redis: RedisServer, tmp_path: Path) -> 
         with pytest.raises(InputError, match="found none"):
             list(archived_events(tmp_path / "new"))
         await again.link.close()
+
+    scenario(redis, act)
+
+
+def test_an_archive_of_events_that_a_failover_has_lost_is_refused_until_they_are_moved_aside(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    """As the runbook tells: the newest files go elsewhere, and the archive is written on from the log."""
+
+    async def act(log: Log) -> None:
+        for day in (1, 2):
+            await log.add_day(day)
+        await log.said_all()
+        kept, onlooker = tmp_path / "kept", Onlooker()
+        await archive_log(log.link, KEYS, kept, before_ns=2 * DAY_NS)
+        replica = {key: await log.link.call("DUMP", key) for key in (KEYS.journal, KEYS.outbox, KEYS.meta)}
+        await log.add_day(3)
+        await log.said_all()
+        assert (await archive_log(log.link, KEYS, kept)).last_seq == 3 * PER_DAY
+        for key, value in replica.items():  # what the replica that takes over has
+            await log.link.call("RESTORE", key, 0, value, "REPLACE")
+        other = Log(redis)
+        other.seq = 2 * PER_DAY
+        await other.lead()
+        retention = other.retention(1, kept, onlooker)
+        for day in (4, 5, 6):
+            await other.add_day(day)
+            await other.said_all()
+            assert await retention.round() == 0
+        assert [fault for fault in onlooker.told if fault != f"other_log: event {3 * PER_DAY} differs"] == []
+        assert len(onlooker.told) == 3
+        aside = tmp_path / "aside"
+        aside.mkdir()
+        for path in kept.glob(f"*-{3 * PER_DAY:012}.jsonl.gz"):
+            path.rename(aside / path.name)
+        assert await retention.round() > 0
+        assert onlooker.told[3:] == [4 * PER_DAY]
+        await archive_log(other.link, KEYS, kept)
+        found = [encode(event) for event in archived_events(kept)]
+        assert found == [encode(event) for day in (1, 2, 4, 5, 6) for event in day_of_events(day)]
+        await other.link.close()
 
     scenario(redis, act)
 

@@ -57,6 +57,29 @@ def test_a_doubt_about_durability_is_a_metric() -> None:
         assert lookout.doubt == doubt
 
 
+def test_an_archive_that_fails_is_a_metric_and_a_note() -> None:
+    """And neither when it goes on, or when another node leads."""
+    lookout = Lookout(Metrics(Bounds(version="0", feed="tape", portfolios={}, instruments=(), signals=())))
+    shown = lookout.metrics.registry.get_sample_value
+
+    def faults() -> list[float | None]:
+        return [shown("alvh_archive_fault", {"reason": reason}) for reason in ("unusable", "other_log")]
+
+    lookout.leader(True)
+    assert (faults(), lookout.note_on_redis()) == ([0.0, 0.0], None)
+    lookout.durable("a doubt")
+    lookout.not_archived("other_log", "it is another's")
+    assert faults() == [0.0, 1.0]
+    assert lookout.note_on_redis() == "a doubt; nothing leaves the log until it can be archived: it is another's"
+    lookout.archived(77)
+    assert (faults(), lookout.note_on_redis()) == ([0.0, 0.0], "a doubt")
+    assert shown("alvh_archived_events") == 77.0
+    assert (shown("alvh_archive_timestamp_seconds") or 0.0) > 0.0
+    lookout.not_archived("unusable", "no room")
+    lookout.leader(False)
+    assert (faults(), lookout.note_on_redis()) == ([0.0, 0.0], "a doubt")
+
+
 def test_adjustments_at_hand_come_back_as_they_were_sent() -> None:
     """Packed meanwhile: unpacked, a year of them showed in the soak as a leak."""
     lookout = Lookout(Metrics(Bounds(version="0", feed="tape", portfolios={}, instruments=(), signals=())))

@@ -36,6 +36,9 @@ HEALTHY: Final[Series] = {
     "alvh_redis_connected{b}": "1",
     "alvh_log_durable{a}": "1",
     "alvh_log_durable{b}": "0",
+    'alvh_archive_fault{a,reason="unusable"}': "0",
+    'alvh_archive_fault{a,reason="other_log"}': "0",
+    'alvh_archive_fault{b,reason="other_log"}': "1",
     "alvh_mqtt_connected{a}": "1",
     "alvh_mqtt_connected{b}": "0",
     "alvh_feed_connected{a}": "1",
@@ -133,6 +136,10 @@ FAULTS: Final[Mapping[str, Sequence[tuple[Series, Mapping[str, str]]]]] = {
         ({"alvh_redis_connected{b}": "0"}, {}),
     ],
     "AlvhLogNotDurable": [({"alvh_log_durable{a}": "0"}, {})],
+    "AlvhArchiveFailed": [
+        ({'alvh_archive_fault{a,reason="unusable"}': "1"}, {"reason": "unusable"}),
+        ({'alvh_archive_fault{a,reason="other_log"}': "1"}, {"reason": "other_log"}),
+    ],
     "AlvhBrokerLost": [({"alvh_mqtt_connected{a}": "0"}, {})],
     "AlvhClockSkew": [
         ({"alvh_clock_timestamp_seconds{b}": f"5+{STEP_S}x{{n}}"}, {}),
@@ -246,6 +253,7 @@ def test_healthy_nodes_are_silent_and_what_is_mended_resolves(tmp_path: Path) ->
     failed_over |= {
         "alvh_mqtt_connected{b}": "1",
         "alvh_log_durable{b}": "1",
+        'alvh_archive_fault{b,reason="other_log"}': "0",
         "alvh_ready{b}": "1",
         "alvh_feed_connected{b}": "1",
     }

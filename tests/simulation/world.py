@@ -28,7 +28,7 @@ from alvh.app.node import InstanceNode
 from alvh.core.engine import Engine
 from alvh.core.events import Event, Quote
 from alvh.core.sessions import SessionCalendar
-from alvh.errors import AlvhError, OutageError
+from alvh.errors import AlvhError, ArchiveError, OutageError
 from alvh.settings import Settings
 from alvh.shell import relay as relay_module
 from alvh.shell import runner as runner_module
@@ -184,7 +184,7 @@ class World:
         assert process is not None
         alive = [daemon.process for daemon in self.daemons]
         if any(each in alive for each in self._adding):
-            raise OutageError("another process adds to it")
+            raise ArchiveError("another process adds to it")
         self._adding = [process]
         for left in folder.glob(".*.part"):
             left.unlink()

@@ -40,6 +40,7 @@ class Lookout:
         self.trails = {name: Trail() for name in (LARGE_CAP, *SMALL_CAPS)}
         self.pending_messages = 0
         self.doubt: str | None = None
+        self.archive_fault: str | None = None
         self._recent: dict[str, deque[_Kept]] = {}
 
     def event_taken(self, event: Event) -> None:
@@ -78,6 +79,7 @@ class Lookout:
 
     def leader(self, is_leader: bool) -> None:
         """Note that leadership was won or lost."""
+        self.archive_fault = None  # the leader's to say; the next one looks for itself
         self.metrics.leader(is_leader)
         self.on_change()
 
@@ -85,6 +87,20 @@ class Lookout:
         """Note why what Redis has confirmed may be lost, if it may."""
         self.doubt = doubt
         self.metrics.durable(doubt)
+
+    def archived(self, seq: int) -> None:
+        """Note that the archive has what it must."""
+        self.archive_fault = None
+        self.metrics.archived(seq)
+
+    def not_archived(self, reason: str, detail: str) -> None:
+        """Note why the archive has not."""
+        self.archive_fault = f"nothing leaves the log until it can be archived: {detail}"
+        self.metrics.not_archived(reason, detail)
+
+    def note_on_redis(self) -> str | None:
+        """What a person should know of the log beside whether it is connected."""
+        return "; ".join(note for note in (self.doubt, self.archive_fault) if note is not None) or None
 
     def said(self, messages: Sequence[OutboundMessage]) -> None:
         """Take messages that were committed; what a failover had lost and was written again comes twice."""

@@ -317,7 +317,12 @@ class InstanceNode:
         if archive is None and not isinstance(self._settings.feed, SimulatedFeed):
             return
         retention = RedisRetention(
-            self.link, self._keys, self._journal, history_days=self._settings.history_days, archive=archive
+            self.link,
+            self._keys,
+            self._journal,
+            history_days=self._settings.history_days,
+            archive=archive,
+            observer=self._observer,
         )
         await retention.keep()
 

@@ -124,7 +124,7 @@ class DaemonWindow:
                     name=name,
                     is_connected=is_connected,
                     since=since,
-                    note=self._lookout.doubt if name == "redis" else None,
+                    note=self._lookout.note_on_redis() if name == "redis" else None,
                 )
                 for name, (is_connected, since) in sorted(self._lookout.connections.items())
             ],

@@ -227,6 +227,12 @@ class Observer(Protocol):
     def durable(self, doubt: str | None) -> None:
         """Note why what Redis has confirmed may be lost all the same, None where it cannot."""
 
+    def archived(self, seq: int) -> None:
+        """Note that all that is due stands in the archive, which ends with event `seq`."""
+
+    def not_archived(self, reason: str, detail: str) -> None:
+        """Note that what is due cannot be archived: a word for why (`unusable`, `other_log`), and a line to read."""
+
 
 class Silent:
     """An observer that looks away."""
@@ -253,4 +259,10 @@ class Silent:
         """Do nothing."""
 
     def durable(self, doubt: str | None) -> None:
+        """Do nothing."""
+
+    def archived(self, seq: int) -> None:
+        """Do nothing."""
+
+    def not_archived(self, reason: str, detail: str) -> None:
         """Do nothing."""

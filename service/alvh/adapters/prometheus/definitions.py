@@ -62,6 +62,7 @@ class Bounds:
         "too_large", "flood", "malformed", "retained", "not_allowed", "duplicate", "out_of_order", "unknown",
         "unknown_portfolio", "superseded", "closed", "not_approved", "unfit", "incomplete", "late",
     )  # fmt: skip
+    archive_faults: tuple[str, ...] = ("unusable", "other_log")
     vix_points: tuple[str, ...] = VIX_POINTS
     limits: tuple[str, ...] = ("soft", "hard")
 
@@ -246,6 +247,16 @@ DEFINITIONS: Final = (
     _gauge("publish_timestamp_seconds", "When the broker last acknowledged a message; 0 before the first."),
     _gauge("outbox_pending_messages", "Committed messages the broker has not acknowledged."),
     _gauge("folded_events", "Events the engine has folded since the log began; a standby's trail the leader's."),
+    _gauge(
+        "archive_fault",
+        "Why the log cannot be archived now (1), so that nothing leaves Redis; all 0 where it can, or is not.",
+        reason="archive_faults",
+    ),
+    _gauge(
+        "archive_timestamp_seconds",
+        "When all that was due was last found or put into the archive; 0 before, and where none is kept.",
+    ),
+    _gauge("archived_events", "The last event that stands in the archive; 0 as long as nothing is known of it."),
     _counter(
         "refused_total",
         "Events and inbound messages, other than quotes, that were left out.",

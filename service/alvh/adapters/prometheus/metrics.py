@@ -160,10 +160,25 @@ class Metrics(Collector):
     def leader(self, is_leader: bool) -> None:
         """Note that leadership was won or lost."""
         self._set("leader", float(is_leader))
+        self._archive_fault(None)
 
     def durable(self, doubt: str | None) -> None:
         """Note whether what Redis confirms is durable."""
         self._set("log_durable", float(doubt is None))
+
+    def archived(self, seq: int) -> None:
+        """Note that all that is due stands in the archive, which ends with event `seq`."""
+        self._set("archived_events", seq)
+        self._set("archive_timestamp_seconds", self._now() / NS_PER_SECOND)
+        self._archive_fault(None)
+
+    def not_archived(self, reason: str, detail: str) -> None:  # noqa: ARG002 - a line is no label
+        """Note why what is due cannot be archived."""
+        self._archive_fault(reason)
+
+    def _archive_fault(self, reason: str | None) -> None:
+        for each in self._bounds.archive_faults:
+            self._set("archive_fault", float(each == reason), each)
 
     # What the feed tells
 

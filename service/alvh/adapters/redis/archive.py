@@ -19,7 +19,7 @@ from alvh.adapters.redis.keys import Keys
 from alvh.adapters.redis.link import RedisLink
 from alvh.core.codec import decode
 from alvh.core.events import Event
-from alvh.errors import InputError, JournalError, OutageError
+from alvh.errors import ArchiveError, InputError, JournalError, OtherArchiveError
 from alvh.shell.ports import OutboundMessage
 
 PAGE: Final = 256  # entries read at first; while they are small, twice as many each time
@@ -80,8 +80,10 @@ async def archive_log(link: RedisLink, keys: Keys, folder: Path, *, before_ns: i
         before_ns: stop at the first event of the market that is not older (ns UTC); None for everything.
 
     Raises:
-        InputError: the folder cannot be used, or holds another log's archive.
-        OutageError: Redis is away, a file cannot be written, or another process adds to this archive now.
+        InputError: the folder cannot be used, or a file in it cannot be read.
+        OtherArchiveError: the folder holds another log's archive, or events that this log has lost.
+        ArchiveError: a file cannot be written, or another process adds to this archive now.
+        OutageError: Redis is away.
         JournalError: the log has a hole.
     """
     with await asyncio.to_thread(_locked, folder):
@@ -107,7 +109,7 @@ async def known_archive(link: RedisLink, keys: Keys) -> Path | None:
     """Return the folder in which the leader keeps what has left Redis, if it is here and holds this log's.
 
     Raises:
-        InputError: it holds another log's.
+        OtherArchiveError: it holds another log's.
         OutageError: Redis is away.
     """
     named, tail = await link.call("HMGET", keys.meta, "archive", "tail")
@@ -200,12 +202,12 @@ async def _continued(link: RedisLink, keys: Keys, folder: Path, tail: int) -> in
         return 0
     newest = max(parts, key=lambda part: part.last_seq)
     if newest.last_seq > tail:
-        raise InputError(f"{folder}: {newest.path.name} is another log's: this one ends with event {tail}")
+        raise OtherArchiveError(f"{folder}: {newest.path.name} is another log's: this one ends with event {tail}")
     found = await link.call("XRANGE", keys.journal, f"{newest.last_seq}-1", f"{newest.last_seq}-1")
     if found:
         line = await asyncio.to_thread(_last_line, newest.path)
         if line != found[0][1][b"e"]:
-            raise InputError(f"{folder}: {newest.path.name} is another log's: event {newest.last_seq} differs")
+            raise OtherArchiveError(f"{folder}: {newest.path.name} is another log's: event {newest.last_seq} differs")
     return newest.last_seq
 
 
@@ -228,7 +230,7 @@ async def _written(link: RedisLink, keys: Keys, folder: Path, wanted: _Range) ->
         path = await asyncio.to_thread(journal.finish, wanted.first, last)
         return _Part(wanted.first, last, path)
     except OSError as error:
-        raise OutageError(f"archive {folder}: cannot be written: {error.strerror or error}") from error
+        raise ArchiveError(f"archive {folder}: cannot be written: {error.strerror or error}") from error
     finally:
         journal.drop()
         outbox.drop()
@@ -345,10 +347,10 @@ def _locked(folder: Path) -> AbstractContextManager[None]:
             left.unlink(missing_ok=True)
     except BlockingIOError:
         os.close(lock)
-        raise OutageError(f"archive {folder}: another process adds to it") from None
+        raise ArchiveError(f"archive {folder}: another process adds to it") from None
     except OSError as error:
         os.close(lock)
-        raise OutageError(f"archive {folder}: cannot be written: {error.strerror or error}") from error
+        raise ArchiveError(f"archive {folder}: cannot be written: {error.strerror or error}") from error
     return _holding(lock)
 
 

@@ -10,7 +10,8 @@ from alvh.adapters.redis.journal import RedisJournal
 from alvh.adapters.redis.keys import Keys
 from alvh.adapters.redis.link import RedisLink
 from alvh.adapters.redis.scripts import ARCHIVED, TRIM, Script
-from alvh.errors import FencedError, InputError, OutageError
+from alvh.errors import ArchiveError, FencedError, InputError, OtherArchiveError, OutageError
+from alvh.shell.ports import Observer, Silent
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class RedisRetention:
         history_days: int,
         archive: Path | None = None,
         round_s: float = ROUND_S,
+        observer: Observer | None = None,
     ) -> None:
         """Prepare.
 
@@ -43,6 +45,7 @@ class RedisRetention:
             history_days: days of the market's time that stay, counted back from the newest quote.
             archive: folder to which each day is added before it may go; None to let it go without.
             round_s: seconds between two rounds.
+            observer: told whether the archive takes what it must.
         """
         assert history_days > 0, history_days
         self._link = link
@@ -52,6 +55,7 @@ class RedisRetention:
         self._history_ns = history_days * _DAY_NS
         self._archive = archive
         self._round_s = round_s
+        self._observer = observer or Silent()
         self._archived_day = -1
         self._is_archive_up = True
 
@@ -119,21 +123,29 @@ class RedisRetention:
         return first
 
     async def _archive_days(self, folder: Path, day: int) -> None:
-        """Add the days before `day` to the archive, once a day."""
+        """Add the days before `day` to the archive, once a day; where that fails, in each round until it does not."""
         if day == self._archived_day:
             return
         try:
             done = await archive_log(self._link, self._keys, folder, before_ns=day * self._day_ns)
-        except (OutageError, InputError) as fault:
-            if self._is_archive_up:
-                _LOGGER.warning("nothing is trimmed until the archive can be written: %s", fault)
-                self._is_archive_up = False
+        except OtherArchiveError as fault:
+            self._fail("other_log", fault)
+            return
+        except (ArchiveError, InputError) as fault:
+            self._fail("unusable", fault)
             return
         if not self._is_archive_up:
             _LOGGER.info("the archive is written again")
             self._is_archive_up = True
         await self._run(ARCHIVED, [self._keys.meta], str(done.last_seq), str(folder))
         self._archived_day = day
+        self._observer.archived(done.last_seq)
+
+    def _fail(self, reason: str, fault: Exception) -> None:
+        self._observer.not_archived(reason, str(fault))
+        if self._is_archive_up:
+            _LOGGER.warning("nothing is trimmed until the archive can be written: %s", fault)
+            self._is_archive_up = False
 
     async def _trim(self, first: int) -> int:
         """Remove what lies before `first` and may go; return how many events that were."""
