@@ -21,7 +21,7 @@ def slots_with(gain: list[float], cost: list[float], high: list[float] | None = 
     zero = np.zeros((5, 1))
     return Slots(
         start=zero, gain=column(gain), gain_high=column(high or gain), cost=column(cost), refund=zero, premium=zero,
-        delta=zero,
+        delta=zero, per_unit=np.ones((5, 1)),
     )  # fmt: skip
 
 
@@ -129,6 +129,7 @@ def two_lots() -> Slots:
         refund=np.zeros((5, 2)),
         premium=np.zeros((5, 2)),
         delta=np.zeros((5, 2)),
+        per_unit=np.ones((5, 2)),
     )
 
 

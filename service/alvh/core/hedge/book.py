@@ -13,6 +13,9 @@ VIX_OPTION_MULTIPLIER: Final = 100.0
 VX_MULTIPLIER: Final = 1000.0
 VXM_MULTIPLIER: Final = 100.0
 
+ETP_DAYS: Final = 30.0
+"""Days at which volatility ETPs keep their futures (VIXY and VXX follow the S&P 500 VIX Short-Term Futures index)."""
+
 LEGS: Final = ("L1", "L1b", "L2", "L3a", "L3b")
 """The legs a sizing solves for, in the order that breaks ties (methodology 4.8)."""
 
@@ -148,41 +151,83 @@ class VixFuture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EtpShare:
+    """One share of a fund of VIX futures that is kept at 30 days by rolling every day (VIXY, VXX; L-F).
+
+    Attributes:
+        symbol: ticker.
+        bid: dollars.
+        ask: dollars.
+        beta: of the share to the 30-day future, about 1.
+        ratio: +1: shares are only ever bought.
+    """
+
+    symbol: str
+    bid: float
+    ask: float
+    beta: float = 1.0
+    ratio: int = 1
+
+    @property
+    def days(self) -> float:
+        """Constant maturity of what it holds."""
+        return ETP_DAYS
+
+    @property
+    def price(self) -> float:
+        """Middle of its quote, dollars."""
+        return 0.5 * (self.bid + self.ask)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HedgeUnit:
-    """One contract of a hedge leg: a call, a call spread or a calendar spread of futures.
+    """One contract of a hedge leg: a call, a call spread, a calendar spread; or what stands in for a call (L-F).
 
     Attributes:
         leg: one of `LEGS`.
         calls: its options, or
-        futures: its futures, the front one first.
+        futures: its futures, the front one first, or
+        shares: its shares.
         multiplier: dollars per point.
         fee_usd: per contract and side.
         slippage: round trip of the futures in points, where a spread quote says it; else from the futures' own quotes.
+        per_unit: contracts or shares of it that stand for one contract of the leg's own; 1 unless it stands in.
     """
 
     leg: str
     calls: tuple[VixCall, ...] = ()
     futures: tuple[VixFuture, ...] = ()
+    shares: tuple[EtpShare, ...] = ()
     multiplier: float = VIX_OPTION_MULTIPLIER
     fee_usd: float = 1.0
     slippage: float | None = None
+    per_unit: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse what sizing could not value or must not hold."""
-        if self.leg not in LEGS or bool(self.calls) == bool(self.futures):
-            raise ValueError(f"hedge unit {self.leg!r}: expected one of {', '.join(LEGS)}, of calls or of futures")
-        if sum(part.ratio for part in (self.calls or self.futures)) < 0:
+        kinds = sum(bool(parts) for parts in (self.calls, self.futures, self.shares))
+        if self.leg not in LEGS or kinds != 1 or not self.per_unit > 0.0:
+            raise ValueError(
+                f"hedge unit {self.leg!r}: expected one of {', '.join(LEGS)}, of calls or of futures or of shares, "
+                "and a per_unit above 0"
+            )
+        if sum(part.ratio for part in self.parts) < 0:
             raise ValueError(f"hedge unit {self.leg}: sells more than it buys")
+
+    @property
+    def parts(self) -> tuple[VixCall, ...] | tuple[VixFuture, ...] | tuple[EtpShare, ...]:
+        """What it is made of, whatever that is."""
+        return self.calls or self.futures or self.shares
 
     @property
     def contracts(self) -> int:
         """Exchange contracts in one unit, each paying its own fee."""
-        return sum(abs(part.ratio) for part in (self.calls or self.futures))
+        return sum(abs(part.ratio) for part in self.parts)
 
     @property
     def days(self) -> float:
-        """Days to the nearest settlement in it."""
-        return min(part.days for part in (self.calls or self.futures))
+        """Days to the nearest settlement in it; of shares the 30 days that they are kept at."""
+        return min(part.days for part in self.parts)
 
     @property
     def is_outright(self) -> bool:
@@ -190,11 +235,21 @@ class HedgeUnit:
         return bool(self.calls) and all(call.ratio > 0 for call in self.calls)
 
     @property
-    def terms(self) -> tuple[tuple[float, float, int], ...]:
-        """What it is made of apart from prices: (days, strike, ratio) of each part; two of equal terms are one line."""
+    def is_calendar(self) -> bool:
+        """Whether it is a spread of futures, which has a stop; a future alone has none."""
+        return bool(self.futures) and sum(future.ratio for future in self.futures) == 0
+
+    @property
+    def terms(self) -> tuple[tuple[float, float, int, str], ...]:
+        """What it is made of apart from prices: (days, strike, ratio, kind) of each part.
+
+        Two of equal terms are one line. Futures are told apart by their multiplier, shares by their ticker.
+        """
         if self.calls:
-            return tuple((call.days, call.strike, call.ratio) for call in self.calls)
-        return tuple((future.days, 0.0, future.ratio) for future in self.futures)
+            return tuple((call.days, call.strike, call.ratio, "") for call in self.calls)
+        if self.shares:
+            return tuple((share.days, 0.0, share.ratio, share.symbol) for share in self.shares)
+        return tuple((future.days, 0.0, future.ratio, f"x{self.multiplier:g}") for future in self.futures)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

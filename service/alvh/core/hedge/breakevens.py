@@ -166,11 +166,15 @@ def book_break_evens(
 def at_settlement(unit: HedgeUnit, spread_usd: float, fees_usd: float) -> float:
     """Return the VIX settlement, or front less next future, at which a unit bought at the touch breaks even.
 
+    Of a future alone it is its own settlement; shares have none (NaN).
+
     Args:
         unit: what is bought.
         spread_usd: round-trip slippage of futures, dollars per unit.
         fees_usd: fees counted, dollars per unit; futures always count their entry fees (section 5: -0.76).
     """
+    if unit.shares:
+        return np.nan  # they never settle
     if unit.futures:
         start = sum(future.ratio * future.price for future in unit.futures)
         return start + (spread_usd + unit.fee_usd * unit.contracts) / unit.multiplier
@@ -230,6 +234,8 @@ def _each(board: UnitBoard, d: Floats, t: Floats) -> Floats:
 
 
 def _ends(unit: HedgeUnit) -> float:
+    if unit.shares:
+        return np.inf
     return unit.days - L2_ROLL_DAYS + 1.0 if unit.futures else unit.days
 
 

@@ -97,8 +97,12 @@ def sleeve_binding(excess: float, limit: float) -> tuple[Binding, ...]:
 
 
 def missing_share(mix: Mix, solution: Solution) -> Floats:
-    """Return the share of the target gain that nobody takes over where a leg of a share mix is left out, (5,)."""
-    return np.asarray(mix.lost * solution.left[0])
+    """Return the share of the target gain that nobody takes over, (5,).
+
+    A leg of a share mix that is left out leaves its share; the ladder's legs stand in for one another while there is
+    one of them.
+    """
+    return np.asarray(mix.lost * solution.left[0] + mix.unladdered)
 
 
 def _guard_cuts(slots: Slots, solution: Solution, guards: Guards) -> list[Binding]:

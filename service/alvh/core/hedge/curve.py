@@ -56,6 +56,33 @@ class VixCurve:
         ratio = np.maximum(np.asarray(vix_then, dtype=np.float64), _LEAST_VIX) / self.vix
         return np.asarray(self.level(left) * ratio ** vol_beta(left, self.beta_30))
 
+    def around(self, days: float) -> tuple[float, float]:
+        """Return the tenors of the two futures around a tenor; the nearest two where it lies outside of them.
+
+        With one future alone the spot stands for the other.
+        """
+        first = 1 if len(self.days) > 1 else 0
+        at = int(np.searchsorted(self._at[first:], days, side="right")) + first
+        high = min(max(at, first + 1), len(self._at) - 1)
+        return float(self._at[max(high - 1, 0)]), float(self._at[high])
+
+    def daily_roll(self, days: float) -> float:
+        """Return what a position kept at a tenor loses a day on the frozen curve, as a share of itself.
+
+        It is sold down the curve and bought back every day, at the slope between the futures around it.
+        """
+        near, far = self.around(days)
+        if far <= near:
+            return 0.0
+        slope = float(self.level(far) - self.level(near)) / (far - near)
+        return slope / float(self.level(days))
+
+    def kept(self, days: float, elapsed: ArrayLike, vix_then: ArrayLike) -> Floats:
+        """Return the worth of a position kept at the tenor `days` after `elapsed` days, as a multiple of today's."""
+        ratio = np.maximum(np.asarray(vix_then, dtype=np.float64), _LEAST_VIX) / self.vix
+        rolled = np.exp(-self.daily_roll(days) * np.asarray(elapsed, dtype=np.float64))
+        return np.asarray(ratio ** vol_beta(days, self.beta_30) * rolled)
+
     def contango(self) -> float | None:
         """Return VX2/VX1 - 1 (S14), or None with fewer than two contracts."""
         return self.prices[1] / self.prices[0] - 1.0 if len(self.prices) > 1 else None

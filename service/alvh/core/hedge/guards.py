@@ -71,6 +71,8 @@ def guards_of(
 ) -> Guards:
     """Return the guards in force.
 
+    Futures and shares that stand in for calls (L-F) are neither outright calls nor calendars: no guard is about them.
+
     Args:
         candidates: what could be bought; a leg without one cannot grow.
         vx1: front VIX future, points.
@@ -89,7 +91,7 @@ def guards_of(
             # L1 is bought as a spread or not at all; the other outright calls at half.
             frozen[at], halved[at] = unit.leg == "L1", unit.leg != "L1"
             reasons[unit.leg] = "HIGH_VIX_GUARD"
-        elif unit.futures and daily_roll is not None and daily_roll > CARRY_LIMIT and not vix_momentum:
+        elif unit.leg == "L2" and daily_roll is not None and daily_roll > CARRY_LIMIT and not vix_momentum:
             frozen[at], reasons[unit.leg] = True, "CARRY_GUARD"
     notes = ("vxth_weight=0",) if bands.weight(vx1) == 0.0 else ()
     return Guards(frozen=frozen, halved=halved, reasons=reasons, notes=notes)

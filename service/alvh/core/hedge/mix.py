@@ -37,6 +37,7 @@ class Mix:
         ladder: share of the gain that goes to the contract ladder, shape (tilts,); the rest is in `shares`.
         lost: share of the gain of legs that are not to be had and nobody takes over, shape (5,).
         left: what each tilt leaves of the mix's own shares, shape (tilts,).
+        unladdered: share of the gain of the ladder's legs where none of them is to be had, shape (5,).
     """
 
     kind: MixKind
@@ -45,14 +46,16 @@ class Mix:
     ladder: Floats
     lost: Floats
     left: Floats
+    unladdered: Floats
 
     def per_gain(self, slots: Slots) -> Floats:
         """Return contracts per dollar of target gain of each tilt, of what can be bought: (tilts, 5)."""
         gain = slots.gain[:, -1]
         usable = gain > 0.0
         per = np.where(usable, self.shares / np.where(usable, gain, 1.0), 0.0)
-        unit = float(self.weights @ gain)
-        return per + (np.outer(self.ladder, self.weights / unit) if self.kind in LADDERS and unit > 0.0 else 0.0)
+        weights = self.weights * slots.per_unit[:, -1]
+        unit = float(weights @ gain)
+        return per + (np.outer(self.ladder, weights / unit) if self.kind in LADDERS and unit > 0.0 else 0.0)
 
     def yields(self, slots: Slots) -> Floats:
         """Return dollars gained at 7/6 of the design shock per dollar of cost, of each tilt: (tilts,)."""
@@ -78,6 +81,8 @@ def mix_of(kind: MixKind, weights: Mapping[str, float], slots: Slots) -> Mix:
     # Legs of the ladder stand in for one another; a share of the gain whose leg is missing stays unhedged.
     steps = np.where(by_gain | ~usable, 0.0, values)
     has_ladder = kind in LADDERS and bool((steps > 0.0).any())
+    rungs = np.where(by_gain, 0.0, values)
+    none_to_be_had = kind in LADDERS and not has_ladder and rungs.sum() > 0.0
     return Mix(
         kind=kind,
         weights=steps,
@@ -85,6 +90,7 @@ def mix_of(kind: MixKind, weights: Mapping[str, float], slots: Slots) -> Mix:
         ladder=np.array([1.0 - float(shares.sum()) if has_ladder else 0.0]),
         lost=np.where(usable, 0.0, shares),
         left=np.ones(1),
+        unladdered=(1.0 - float(shares.sum())) * rungs / rungs.sum() if none_to_be_had else np.zeros(len(LEGS)),
     )
 
 
@@ -125,4 +131,5 @@ def _tilted(mix: Mix, leg: int, most: float) -> Mix:
         ladder=np.concatenate((mix.ladder, ladder * keep)),
         lost=mix.lost,
         left=np.concatenate((mix.left, left * keep)),
+        unladdered=mix.unladdered,
     )

@@ -1,7 +1,7 @@
 """Which units stand in which leg: lots held first, then what can be bought; and the arrays the solver works on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ class Slots:
         refund: entry cost per contract that what is held has already paid, and K at the touch would charge again.
         premium: put at risk per contract, futures stops included.
         delta: dollars per +1 % SPX.
+        per_unit: contracts or shares that stand for one of the leg's own (L-F), 1 for its own.
     """
 
     start: Floats
@@ -32,6 +33,7 @@ class Slots:
     refund: Floats
     premium: Floats
     delta: Floats
+    per_unit: Floats
 
     @property
     def usable(self) -> NDArray[np.bool_]:
@@ -77,6 +79,22 @@ class Slots:
         with np.errstate(divide="ignore", invalid="ignore"):
             more = (total - at_base) / rise
         return np.where(rise > 0.0, base + np.maximum(more, 0.0), np.inf)
+
+    def ladder(self, weights: Floats, total: Floats) -> Floats:
+        """Return contracts (B, 5) of a ladder of the legs' own contracts that gain `total` (B,) dollars together.
+
+        A ladder is counted in contracts of the leg's own: where a future or shares stand in for them, or lots of both
+        kinds are held, each counts as what it stands for.
+        """
+        lengths = np.diff(self.start, axis=1) / self.per_unit[:, :-1]
+        start = np.concatenate((np.zeros((len(LEGS), 1)), np.cumsum(lengths, axis=1)), axis=1)
+        own = replace(self, start=start, gain=self.gain * self.per_unit)
+        direction = np.broadcast_to(weights, (total.size, len(LEGS)))
+        units = own.scale(direction, own.gain, total)
+        counts = np.where(np.isfinite(units), units, 0.0)[:, None] * direction
+        if (self.per_unit == 1.0).all():
+            return np.asarray(counts)
+        return np.asarray((own.split(counts) * self.per_unit).sum(axis=-1))
 
     def contracts_for(self, gains: Floats) -> Floats:
         """Return contracts of each leg that gain `gains` (B, 5) dollars at the design shock; 0 of the unusable."""
@@ -213,6 +231,9 @@ def slots_of(plan: SlotPlan, table: UnitTable, design: int, high: int) -> tuple[
         refund=each(np.maximum(table.cost - table.cost_held, 0.0)),
         premium=each(table.premium + table.stop),
         delta=each(table.spx_pct),
+        per_unit=np.where(present, np.array([unit.per_unit for unit in plan.units], dtype=np.float64)[index], 1.0)
+        if plan.units
+        else np.ones(index.shape),
     )
     return slots, held
 

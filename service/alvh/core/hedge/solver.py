@@ -163,9 +163,7 @@ def _wanted(slots: Slots, mix: Mix, tilt: Ints, target: Floats) -> Floats:
     """Return contracts of each leg for the whole target, real."""
     contracts = slots.contracts_for(mix.shares[tilt] * target[:, None])
     if mix.kind in LADDERS and (mix.weights > 0.0).any():
-        direction = np.broadcast_to(mix.weights, contracts.shape)
-        units = slots.scale(direction, slots.gain, mix.ladder[tilt] * target)
-        contracts = contracts + np.where(np.isfinite(units), units, 0.0)[:, None] * direction
+        contracts = contracts + slots.ladder(mix.weights, mix.ladder[tilt] * target)
     return contracts
 
 

@@ -2,6 +2,9 @@
 
 All legs are repriced over all scenarios in one array pass (methodology 4.4). Entry is at the touch; exit at the model
 mid less half of the entry spread per option; at and behind settlement an option is worth max(0, VIX - K).
+
+What stands in for an option (L-F) is priced on the same curve: a future as those of the calendar are, shares as a
+position in 30-day futures that rolls down the frozen curve every day.
 """
 
 from collections.abc import Sequence
@@ -11,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alvh.core.hedge.book import HedgeUnit, VixCall
+from alvh.core.hedge.book import ETP_DAYS, HedgeUnit, VixCall
 from alvh.core.hedge.pricing import DAYS_PER_YEAR, Floats, Greeks, black76, black76_greeks
 from alvh.core.hedge.scenario import HedgeMarket
 
@@ -23,6 +26,9 @@ L2_ROLL_DAYS: Final = 7.0
 
 L2_STOP_POINTS: Final = 1.00
 """Loss at which the calendar spread is closed (methodology 3.1): what it puts at risk."""
+
+LOWEST_VIX: Final = 9.0
+"""Below the lowest close of the VIX since 1990 (9.14): what a future without a stop is put at risk down to."""
 
 DEFAULT_SLIPPAGE: Final = 0.02
 """Round trip of a VXM calendar spread in points where no quote says it: two ticks of the spread book."""
@@ -44,8 +50,8 @@ class UnitTable:
         efficiency: gain at the design shock over cost.
         spx_pct: D, per +1 % SPX.
         vix_point: V$, per +1 VIX point.
-        premium: debit that can be lost (options), at the touch.
-        stop: loss at which a futures spread is closed.
+        premium: debit that can be lost (options, shares), at the touch.
+        stop: loss at which a futures spread is closed; of a future alone, which has no stop, its loss to a VIX of 9.
         capital: tied: debit, or margin of futures.
         entry_cost: half spreads and fees that a purchase costs at once.
         exit_cost: half spreads and fees that a sale costs at once.
@@ -76,6 +82,7 @@ class UnitBoard:
         self._vvix_beta = vvix_beta
         calls = [(row, unit, call) for row, unit in enumerate(self.units) for call in unit.calls]
         futures = [(row, unit, future) for row, unit in enumerate(self.units) for future in unit.futures]
+        shares = [(row, unit, share) for row, unit in enumerate(self.units) for share in unit.shares]
         self._call_row = np.array([row for row, _, _ in calls], dtype=np.intp)
         self._days = np.array([[call.days] for _, _, call in calls]).reshape(-1, 1)
         self._strike = np.array([[call.strike] for _, _, call in calls]).reshape(-1, 1)
@@ -90,11 +97,20 @@ class UnitBoard:
         self._future_to_unit = _collect(
             self._future_row, [unit.multiplier for _, unit, _ in futures], self._future_ratio, len(units)
         )
+        self._share_row = np.array([row for row, _, _ in shares], dtype=np.intp)
+        self._share_price = np.array([[share.price] for _, _, share in shares]).reshape(-1, 1)
+        self._share_half = np.array([[0.5 * (share.ask - share.bid)] for _, _, share in shares]).reshape(-1, 1)
+        self._share_beta = np.array([[share.beta] for _, _, share in shares]).reshape(-1, 1)
+        self._share_ratio = np.array([[float(share.ratio)] for _, _, share in shares]).reshape(-1, 1)
+        self._share_to_unit = _collect(
+            self._share_row, [unit.multiplier for _, unit, _ in shares], self._share_ratio, len(units)
+        )
         self.mid = self.marks(0.0, 0.0)[:, 0]
         self.entry = self._entry()
         self.fees = np.array([unit.fee_usd * unit.contracts for unit in self.units])
         self.spread = self._spread()
         self.is_futures = np.array([bool(unit.futures) for unit in self.units], dtype=bool)
+        self.is_calendar = np.array([unit.is_calendar for unit in self.units], dtype=bool)
         # What a purchase loses at once and a holding has lost already.
         self.sunk = np.where(self.is_futures, 0.5 * self.spread, self.entry - self.mid) + self.fees
 
@@ -134,6 +150,19 @@ class UnitBoard:
             for part, row in enumerate(self._future_row):
                 moved = (levels[part, 1] - levels[part, 0]) * self._future_ratio[part, 0] * self.units[row].multiplier
                 found.append((int(row), float(self._future_days[part, 0]), float(moved)))
+        if self._share_row.size:
+            prices = self._share_mids(d, 0.0)
+            near, far = self._market.curve.around(ETP_DAYS)
+            # Shares hold the two futures around 30 days, in the parts that make 30 days of them.
+            first = 1.0 if far <= near else min(max((far - ETP_DAYS) / (far - near), 0.0), 1.0)
+            for part, row in enumerate(self._share_row):
+                unit = self.units[row]
+                moved = (prices[part, 1] - prices[part, 0]) * self._share_ratio[part, 0] * unit.multiplier
+                found += [
+                    (int(row), at, float(moved) * share)
+                    for at, share in ((near, first), (far, 1.0 - first))
+                    if at > 0.0 and share > 0.0
+                ]
         return tuple(found)
 
     def round_trip(self) -> Floats:
@@ -156,7 +185,18 @@ class UnitBoard:
             held = np.minimum(t_futures, self._roll)  # rolled at DTE 7: the P&L is frozen there
             moved = curve.forward(self._future_days, held, curve.vix + d_futures) - curve.level(self._future_days)
             values += self._future_to_unit @ moved
+        if self._share_row.size:
+            worth = self._share_mids(_rows(d, self._share_row), _rows(t, self._share_row))
+            if with_exit_cost:
+                worth = np.maximum(0.0, worth - self._share_half)
+            values += self._share_to_unit @ worth
         return values
+
+    def _share_mids(self, d: ArrayLike, t: ArrayLike) -> Floats:
+        """Return the worth of ETP shares in dollars, shape (shares, s)."""
+        curve = self._market.curve
+        level = curve.kept(ETP_DAYS, t, curve.vix + np.asarray(d, dtype=np.float64))
+        return np.asarray(self._share_price * level**self._share_beta)
 
     def _call_mids(self, d: ArrayLike, t: ArrayLike) -> Floats:
         """Return call values in points, shape (calls, s)."""
@@ -173,7 +213,16 @@ class UnitBoard:
         return np.where(left > 0.0, alive, np.maximum(0.0, vix_then - self._strike))
 
     def _entry(self) -> Floats:
-        return np.array([unit.multiplier * sum(call.ratio * call.touch for call in unit.calls) for unit in self.units])
+        return np.array(
+            [
+                unit.multiplier
+                * (
+                    sum(call.ratio * call.touch for call in unit.calls)
+                    + sum(share.ratio * share.ask for share in unit.shares)
+                )
+                for unit in self.units
+            ]
+        )
 
     def _spread(self) -> Floats:
         """Return the whole spread of each unit in dollars; of futures their round-trip slippage."""
@@ -205,6 +254,7 @@ def unit_table(
     step = vix * gamma / 100.0
     bumped = board.marks([-step, step, 0.0, 1.0], 0.0)
     half = 0.5 * board.spread
+    stops = _stops(board, vix)
     return UnitTable(
         units=board.units,
         mid=np.where(board.is_futures, _futures_marks(board), board.mid),
@@ -216,21 +266,43 @@ def unit_table(
         spx_pct=0.5 * (bumped[:, 0] - bumped[:, 1]),
         vix_point=bumped[:, 3] - bumped[:, 2],
         premium=np.where(board.is_futures, 0.0, np.maximum(board.entry, 0.0)),
-        stop=np.where(board.is_futures, L2_STOP_POINTS * _multipliers(board), 0.0),
-        capital=np.where(board.is_futures, FUTURES_MARGIN_POINTS * _multipliers(board), np.maximum(board.entry, 0.0)),
+        stop=stops,
+        capital=np.where(
+            board.is_calendar,
+            FUTURES_MARGIN_POINTS * _multipliers(board),
+            np.where(board.is_futures, stops, np.maximum(board.entry, 0.0)),
+        ),
         entry_cost=board.sunk,
         exit_cost=half + board.fees,
     )
 
 
 FUTURES_MARGIN_POINTS: Final = 2.0
-"""Margin of a VIX calendar spread in points of its multiplier: $2,000 per VX spread, the order of what brokers ask."""
+"""Margin of a VIX calendar spread in points of its multiplier: $2,000 per VX spread, the order of what brokers ask.
+
+A future alone ties what it can lose down to a VIX of 9: no broker's rule is known here, and less would be too little.
+"""
+
+
+def _stops(board: UnitBoard, vix: float) -> Floats:
+    """Return what futures put at risk, dollars: a calendar its stop, a future alone its loss to a VIX of 9.
+
+    That loss is the greater of today's and that on the day of its roll, where the future answers to the VIX the most;
+    the round trip comes on top.
+    """
+    stops = np.where(board.is_futures, L2_STOP_POINTS * _multipliers(board), 0.0)
+    if not (board.is_futures & ~board.is_calendar).any():
+        return stops
+    until = np.array([max(unit.days - L2_ROLL_DAYS, 0.0) for unit in board.units])
+    fall = np.full((len(board.units), 2), min(LOWEST_VIX - vix, 0.0))
+    worst = board.marks(fall, np.stack((np.zeros_like(until), until), axis=1)).min(axis=1)
+    return np.where(board.is_futures & ~board.is_calendar, np.maximum(-worst, 0.0) + board.spread, stops)
 
 
 def _costs(board: UnitBoard, horizon: float) -> tuple[Floats, Floats]:
     """Return K of units to be bought and of units held, dollars."""
     nearest = np.array([unit.days for unit in board.units])
-    whole = np.array([unit.leg in _SHORT_DATED for unit in board.units], dtype=bool)
+    whole = np.array([unit.leg in _SHORT_DATED and bool(unit.calls) for unit in board.units], dtype=bool)
     whole &= nearest - L1_ROLL_DAYS <= horizon
     # Options are looked at after the horizon; futures over the days before their roll, scaled up to it.
     carried = np.minimum(horizon, nearest - L2_ROLL_DAYS)
@@ -256,6 +328,8 @@ def _rows(scenarios: Floats, rows: NDArray[np.intp]) -> Floats:
 def _spread_points(unit: HedgeUnit) -> float:
     if unit.calls:
         return sum(abs(call.ratio) * (call.ask - call.bid) for call in unit.calls)
+    if unit.shares:
+        return sum(abs(share.ratio) * (share.ask - share.bid) for share in unit.shares)
     if unit.slippage is not None:
         return unit.slippage
     widths = [
