@@ -11,9 +11,12 @@ import pytest
 import yaml
 
 from alvh.app.sizing import sized
+from oracles.hedge_units import Unit, choose
 from oracles.random_markets import Document, drawn
-from oracles.sizing_reference import LADDER, ORDER, Answer, Book, Market, Unit, choose
-from oracles.sizing_results import Put, at_settlement, baseline, break_evens, comparison, results
+from oracles.sizing_reference import LADDER, ORDER, Answer, Book
+from oracles.sizing_results import at_settlement, baseline, break_evens, results
+from oracles.small_cap_puts import Put, comparison
+from oracles.vix_market import Market
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 VECTOR_MARKET: Document = yaml.safe_load((EXAMPLES / "market-vector-a.yaml").read_text())

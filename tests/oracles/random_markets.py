@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from oracles.sizing_reference import HOLIDAYS, Market, black76
+from oracles.option_formulas import black76
+from oracles.vix_market import HOLIDAYS, Market
 
 Document = dict[str, Any]
 
