@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.test_size_oracle import by_service
+from app.size_examiner import by_service
 from oracles.random_markets import Document, drawn
 
 OCC = re.compile(r"(VIXW?) +(\d{6})C(\d{8})")

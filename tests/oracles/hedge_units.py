@@ -21,6 +21,12 @@ class Unit:
     months: tuple[int, int] | None = None
     slippage: float = 0.02
     multiplier: float = 100.0
+    paid: float | None = None
+    """Points paid per contract where it is held already: it is valued from today's mid and bears no entry cost."""
+
+    @property
+    def is_held(self) -> bool:
+        return self.paid is not None
 
     @property
     def days(self) -> int:
@@ -30,11 +36,27 @@ class Unit:
     def debit(self) -> float:
         return sum(quote.ask if sign > 0 else -quote.bid for sign, quote in self.calls)
 
+    def start(self, market: Market) -> float:
+        """Return the points that a gain is counted from: the touch of a purchase, today's mid of what is held."""
+        if self.months:
+            front, back = self.months
+            return market.level(front) - market.level(back) + self.slippage / (2 if self.is_held else 1)
+        return self.worth(market, 0.0) / VIX_MULTIPLIER if self.is_held else self.debit
+
+    @property
+    def can_lose(self) -> float:
+        """Return the debit that can be lost, points: what was paid, or is to be paid."""
+        return self.debit if self.paid is None else self.paid
+
     @property
     def is_outright(self) -> bool:
         return len(self.calls) == 1
 
     def entry_fee(self, market: Market) -> float:
+        return 0.0 if self.is_held else self.side_fee(market)
+
+    def side_fee(self, market: Market) -> float:
+        """Return the fee of one side of one contract; a calendar's is told for both."""
         return market.calendar_fee / 2 if self.months else len(self.calls) * market.fee
 
     def exit_value(self, market: Market, d: float, t: float) -> float:
@@ -47,33 +69,36 @@ class Unit:
     def gain(self, market: Market, d: float, t: float = 0.0) -> float:
         fee = self.entry_fee(market)
         if self.months is None:
-            return VIX_MULTIPLIER * (self.exit_value(market, d, t) - self.debit) - fee
+            return VIX_MULTIPLIER * (self.exit_value(market, d, t) - self.start(market)) - fee
         front, back = self.months
-        at = min(t, front - 7)
+        at = max(0.0, min(t, front - 7))
         spread = market.future(front, at, d) - market.future(back, at, d)
-        start = market.level(front) - market.level(back)
-        return self.multiplier * (spread - start - self.slippage) - fee
+        return self.multiplier * (spread - self.start(market)) - fee
 
     def round_trip(self, market: Market) -> float:
+        """Return spread and fees of both sides."""
         if self.months:
-            return self.multiplier * self.slippage + 2 * self.entry_fee(market)
-        return sum(2 * quote.half for _, quote in self.calls) * VIX_MULTIPLIER + 2 * self.entry_fee(market)
+            return self.multiplier * self.slippage + 2 * self.side_fee(market)
+        return 2 * VIX_MULTIPLIER * sum(quote.half for _, quote in self.calls) + 2 * self.side_fee(market)
 
     def cost(self, market: Market, horizon: int) -> float:
-        """Return K: what it costs over the horizon if nothing changes."""
-        fee = self.entry_fee(market)
+        """Return K: what it costs over the horizon if nothing changes, at least what trading it takes.
+
+        A purchase of L1 or L1b that ends inside the horizon bears one fee, as the worked ones do: nothing is sold.
+        """
+        fee, start = self.side_fee(market), self.multiplier * self.start(market)
         if self.months:
             front, back = self.months
-            h = min(horizon, front - 7)
+            h = max(1, min(horizon, front - 7))
             now = market.level(front) - market.level(back)
             then = market.level(front - h) - market.level(back - h)
             carry = self.multiplier * (now - then) * horizon / h
-            return max(carry + self.multiplier * self.slippage + fee, self.round_trip(market))
-        if self.leg in ("L1", "L1b") and self.days - horizon <= 10:
-            cost = VIX_MULTIPLIER * self.debit + fee
+            cost = carry + start - self.multiplier * now + self.entry_fee(market)
+        elif self.leg in ("L1", "L1b") and self.days - horizon <= 10:
+            cost = start + self.entry_fee(market)
         else:
-            cost = VIX_MULTIPLIER * (self.debit - self.exit_value(market, 0.0, horizon)) + 2 * fee
-        return max(cost, self.round_trip(market))
+            cost = start - VIX_MULTIPLIER * self.exit_value(market, 0.0, horizon) + self.entry_fee(market) + fee
+        return max(cost, self.round_trip(market) / (2 if self.is_held else 1))
 
     def spx_dollars(self, market: Market) -> float:
         """Return D: dollars per +1% SPX, the VIX moving against it by gamma per cent."""
@@ -83,6 +108,16 @@ class Unit:
     def vix_dollars(self, market: Market) -> float:
         """Return V$: dollars per +1 VIX point."""
         return self.worth(market, 1.0) - self.worth(market, 0.0)
+
+    def vix_dollars_by_expiry(self, market: Market) -> list[tuple[int, float]]:
+        """Return V$ of each contract beside its days: a future's move, or a call's at mids."""
+        if self.months:
+            moves = [(days, market.future(days, 0.0, 1.0) - market.level(days)) for days in self.months]
+            return [(days, sign * self.multiplier * move) for sign, (days, move) in zip((1, -1), moves, strict=True)]
+        return [
+            (quote.days, sign * VIX_MULTIPLIER * (market.vix_call(quote, 0.0, 1.0) - market.vix_call(quote, 0.0, 0.0)))
+            for sign, quote in self.calls
+        ]
 
     def worth(self, market: Market, d: float, t: float = 0.0) -> float:
         """Return the value at mids, dollars; of a calendar what it has gained."""

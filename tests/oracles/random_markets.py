@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -110,14 +111,50 @@ def portfolio_of(rng: random.Random, market: Document) -> Document:
     return portfolio
 
 
+def held_of(rng: random.Random, market: Document) -> Iterator[Document]:
+    """Return legs that are held already, in quoted contracts, bought for something like what they are worth."""
+    rows, session = market["vix_options"], market["session"]
+    for leg, low, high in (("L1", 20, 45), ("L1b", 20, 45), ("L3a", 100, 130), ("L3b", 190, 250)):
+        days = sorted({row["dte"] for row in rows if low <= row["dte"] <= high})
+        if not days or rng.random() < 0.5:
+            continue
+        day = rng.choice(days)
+        chain = sorted((row for row in rows if row["dte"] == day), key=lambda row: float(row["strike"]))
+        at = rng.randrange(len(chain) - 1) if len(chain) > 1 else 0
+        mid = (chain[at]["bid"] + chain[at]["ask"]) / 2
+        held: Document = {
+            "leg": leg, "quantity": rng.choice([1, 2, 5, 20]), "expiry": session + timedelta(days=day),
+            "strike": chain[at]["strike"], "entry_price": round(mid * rng.uniform(0.6, 1.8), 2),
+        }  # fmt: skip
+        if leg == "L1":
+            if at + 1 >= len(chain):
+                continue
+            short = rng.choice(chain[at + 1 :])
+            held["short_strike"] = short["strike"]
+            held["entry_price"] = round(max(0.01, mid - (short["bid"] + short["ask"]) / 2) * rng.uniform(0.6, 1.8), 2)
+        yield held
+    first, second = market["vx"][:2]
+    if rng.random() < 0.3 and first["dte"] > 7:
+        yield {
+            "leg": "L2", "quantity": rng.choice([1, 6]), "expiry": session + timedelta(days=first["dte"]),
+            "short_expiry": session + timedelta(days=second["dte"]),
+            "entry_price": round(first["price"] - second["price"] + rng.uniform(-0.4, 0.4), 2),
+        }  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Drawn:
     portfolio: Document
     market: Document
 
 
-def drawn(seed: int) -> Drawn:
-    """Return what a seed draws."""
+def drawn(seed: int, *, is_held: bool = False) -> Drawn:
+    """Return what a seed draws; with a hedge held already on a choice."""
     rng = random.Random(seed)
     market = market_of(rng)
-    return Drawn(portfolio_of(rng, market), market)
+    portfolio = portfolio_of(rng, market)
+    if rng.random() < 0.5:
+        market["rv20"] = round(market["vix"] * rng.uniform(0.4, 1.3), 2)
+    if is_held:
+        portfolio["legs"] = list(held_of(rng, market))
+    return Drawn(portfolio, market)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from scipy.optimize import brentq
 
 from oracles.hedge_units import Unit
-from oracles.sizing_reference import Answer, Book
+from oracles.sizing_reference import Book
 from oracles.vix_market import GAMMA, Market
 
 FUTURES_MARGIN_POINTS = 2.0
@@ -16,11 +16,16 @@ NAMED = (("5", 5 / 6), ("6", 1.0), ("7", 7 / 6), ("10", None), ("20", None))
 """Ends of gains' and offsets' names: a share of the design shock, or without one VIX points."""
 
 
-def results(book: Book, answer: Answer) -> dict[str, float | None]:
-    """Return the numbers of a message whose hedge is newly bought, under their names there."""
-    m, units = book.market, answer.units
-    held = {leg: n for leg, n in answer.contracts.items() if n}
-    hedge = [(units[leg], n) for leg, n in held.items()]
+Hedge = list[tuple[Unit, int]]
+"""What is held behind a proposal: contracts of what was held before, and of what is bought."""
+
+
+def results(book: Book, hedge: Hedge, sunk: float) -> dict[str, float | None]:
+    """Return the numbers of a message, under their names there, with what the hedge has cost up to now.
+
+    What can be lost counts from today's touch for what is held too: `debits that can be lost` may also mean those paid.
+    """
+    m = book.market
     out: dict[str, float | None] = {}
     for name, share in NAMED:
         d = float(name) if share is None else share * book.design
@@ -41,15 +46,25 @@ def results(book: Book, answer: Answer) -> dict[str, float | None]:
     out |= deltas(book, hedge)
     out["v_dollar"] = sum(n * unit.vix_dollars(m) for unit, n in hedge)
     out["up_test"] = -book.loss(-3.0) + sum(n * unit.gain(m, -3.0) for unit, n in hedge)
-    design = {leg: n * units[leg].gain(m, book.design) for leg, n in held.items()}
-    whole = sum(design.values())
-    out["tenor_centroid"] = sum(gain * units[leg].days for leg, gain in design.items()) / whole if whole else None
+    out["loss_vix_down"] = loss_vix_down(book, hedge)
+    design = [(max(0.0, n * unit.gain(m, book.design)), unit.days) for unit, n in hedge]
+    whole = sum(gain for gain, _ in design)
+    out["tenor_centroid"] = sum(gain * days for gain, days in design) / whole if whole else None
     capital = sum(n * tied(unit) for unit, n in hedge)
     out["wacc_p"] = cost * 365 / book.horizon / capital if capital else None
-    return out | returns(book, cost)
+    out["cost_to_date"] = sunk
+    out["cap"] = max(0.0, book.cap - sunk)
+    return out | returns(book, cost, sunk)
 
 
-def deltas(book: Book, hedge: list[tuple[Unit, int]]) -> dict[str, float | None]:
+def loss_vix_down(book: Book, hedge: Hedge) -> float:
+    """Return what condors and hedge lose with SPX 3% up and the VIX 3 points down, at once."""
+    m = book.market
+    condors = sum(condor.gain_at(m, 1.03 * m.spx, -3.0) for condor in book.condors)
+    return -condors - sum(n * unit.gain(m, -3.0) for unit, n in hedge)
+
+
+def deltas(book: Book, hedge: Hedge) -> dict[str, float | None]:
     m = book.market
     condors = sum(condor.delta(m) for condor in book.condors)
     ours = sum(n * unit.spx_dollars(m) for unit, n in hedge)
@@ -64,17 +79,23 @@ def deltas(book: Book, hedge: list[tuple[Unit, int]]) -> dict[str, float | None]
 
 
 def tied(unit: Unit) -> float:
-    return FUTURES_MARGIN_POINTS * unit.multiplier if unit.months else 100 * unit.debit
+    return FUTURES_MARGIN_POINTS * unit.multiplier if unit.months else 100 * unit.can_lose
 
 
-def returns(book: Book, cost: float) -> dict[str, float | None]:
-    """Return the simple annual returns of one condor, before and after what its hedge costs."""
+def returns(book: Book, cost: float, sunk: float) -> dict[str, float | None]:
+    """Return the annual returns of one condor, before and after what its hedge has cost and will cost."""
     if len(book.condors) != 1:
         return {}
-    (condor,) = book.condors
-    net = condor.credit - cost / (100 * condor.quantity)
-    gross, after = (c / (condor.width - c) * 365 / condor.days for c in (condor.credit, net))
-    return {"irr_gross": gross, "irr_net": after, "irr_drag": gross - after}
+    m, (condor,) = book.market, book.condors
+    net = condor.credit - (cost + sunk) / (100 * condor.quantity)
+    gross, after = (condor.held_to_expiry(c) * 365 / condor.days for c in (condor.credit, net))
+    return {
+        "irr_gross": gross,
+        "irr_net": after,
+        "irr_drag": gross - after,
+        "irr_expected": None if m.rv20 is None else condor.expected_return(m, net, m.rv20),
+        "irr_expected_neutral": condor.expected_return(m, net, None),
+    }
 
 
 def baseline(book: Book, m: float) -> dict[str, float]:
@@ -108,9 +129,30 @@ def break_evens(book: Book, unit: Unit, t: float) -> list[float]:
     return crossing(lambda d: unit.gain(m, d, t), 1.01 - m.vix, 2.5 * m.vix)
 
 
-def at_settlement(m: Market, unit: Unit) -> float:
+def break_evens_of_all(book: Book, hedge: Hedge, t: float, *, with_condors: bool) -> list[float]:
+    """Return the VIX changes at which the hedge breaks even after t days, or condors and hedge together."""
+    m = book.market
+
+    def gain(d: float) -> float:
+        ours = sum(n * unit.gain(m, d, t) for unit, n in hedge)
+        return ours - book.loss(d, t) if with_condors else ours
+
+    return crossing(gain, 1.01 - m.vix, 2.5 * m.vix)
+
+
+def at_settlement(m: Market, unit: Unit, *, with_fees: bool = False) -> float:
     """Return the VIX settlement, or the difference of the futures, at which a unit breaks even."""
+    fees = unit.side_fee(m) / unit.multiplier
     if unit.months:
-        front, back = unit.months
-        return m.level(front) - m.level(back) + unit.slippage + unit.entry_fee(m) / unit.multiplier
-    return unit.calls[0][1].strike + unit.debit
+        now = m.level(unit.months[0]) - m.level(unit.months[1])
+        return (now + unit.slippage if unit.paid is None else unit.paid + unit.slippage / 2) + fees
+    return unit.calls[0][1].strike + unit.can_lose + (fees if with_fees else 0.0)
+
+
+def vega3(book: Book, hedge: Hedge) -> list[float]:
+    """Return dollars per VIX point by VIX expiry, the first three that the hedge has (S47)."""
+    m, by_expiry = book.market, dict[int, float]()
+    for unit, n in hedge:
+        for days, dollars in unit.vix_dollars_by_expiry(m):
+            by_expiry[days] = by_expiry.get(days, 0.0) + n * dollars
+    return [dollars for _, dollars in sorted(by_expiry.items())][:3]

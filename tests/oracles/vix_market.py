@@ -73,6 +73,7 @@ class Market:
         }
         self.beta_star = float(raw.get("beta_star", 1.15))
         self.beta_stress = float(raw.get("beta_stress") or self.beta_star)
+        self.rv20: float | None = raw["rv20"] / 100 if raw.get("rv20") else None
         self.phase: str = raw.get("phase", "INITIAL")
         self.a = float(raw.get("a", 0.0))
         self.by_bigtop = bool(raw.get("by_bigtop", False))

@@ -8,8 +8,9 @@ import pytest
 from alvh.core.hedge.breakevens import book_break_evens, book_grid, leg_break_evens, sleeve_break_even
 from alvh.core.hedge.curve import VixCurve
 from alvh.core.hedge.scenario import ScenarioParameters
+from alvh.core.hedge.surface import spx_model_smile
 from alvh.core.hedge.units import UnitBoard
-from core.hedge.worked_example import CONDOR, L1, L2, L3A, MARKET, UNITS
+from core.hedge.worked_example import CONDOR, CURVE, L1, L2, L3A, MARKET, UNITS
 
 LINK = ScenarioParameters()
 VECTOR_A = np.array([6.0, 0.0, 0.0, 6.0, 3.0])
@@ -64,10 +65,57 @@ def test_book() -> None:
     assert {at: totals[at] for at in expected} == pytest.approx(expected, abs=0.51)
     (now,) = book_break_evens(MARKET, (CONDOR,), board, VECTOR_A, LINK, 0.0)[-1:]
     (later,) = book_break_evens(MARKET, (CONDOR,), board, VECTOR_A, LINK, 14.0)
-    assert 2.0 < now < 4.0
-    assert 4.0 < later < 6.0
-    (zero,) = book_grid(MARKET, (CONDOR,), board, VECTOR_A, LINK, (later,), (14,))
+    assert 2.0 < now.d_vix < 4.0
+    assert 4.0 < later.d_vix < 6.0
+    assert now.is_fall
+    assert later.is_fall
+    (zero,) = book_grid(MARKET, (CONDOR,), board, VECTOR_A, LINK, (later.d_vix,), (14,))
     assert zero.total == pytest.approx(0.0, abs=1e-2)
+
+
+def test_a_crisis_is_searched_as_far_as_its_own_shocks_go() -> None:
+    curve = replace(CURVE, vix=74.0, prices=tuple(4 * price for price in CURVE.prices))
+    market = replace(MARKET, curve=curve, spx_smile=spx_model_smile(74.0))
+    board = UnitBoard(market, UNITS)
+    far = replace(CONDOR, long_put=4450.0, short_put=4500.0, short_call=8500.0, long_call=8550.0, quantity=40)
+    near, last = (point.total for point in book_grid(market, (far,), board, VECTOR_A, LINK, (20, 76), (14,)))
+    assert last < 0.0 < near
+    (turn,) = book_break_evens(market, (far,), board, VECTOR_A, LINK, 14.0)
+    assert turn.is_fall
+    assert 20.0 < turn.d_vix < 76.0
+
+
+def test_a_break_even_beside_no_shock_at_all_is_found() -> None:
+    condors, board = (replace(CONDOR, short_call=6800.0, long_call=6850.0),), UnitBoard(MARKET, UNITS)
+    least, next_one = (
+        point.total for point in book_grid(MARKET, condors, board, 0.0 * VECTOR_A, LINK, (1e-3, 0.3), (0,))
+    )
+    assert next_one < 0.0 < least
+    (turn,) = book_break_evens(MARKET, condors, board, 0.0 * VECTOR_A, LINK, 0.0)
+    assert 0.0 < turn.d_vix < 0.3
+
+
+def test_what_is_held_breaks_even_at_its_entry_and_from_todays_mid() -> None:
+    board = UnitBoard(MARKET, UNITS)
+    held, prices = [True] * len(UNITS), [1.10, 0.50, -1.05, 2.00, None]
+    found = {each.leg: each for each in leg_break_evens(MARKET, board, LINK, (0.0, 14.0), held, prices)}
+    assert {leg: each.at_settlement for leg, each in found.items()} == pytest.approx(
+        {"L1": 20.10, "L1b": 29.50, "L2": -1.05 + 0.01 + 0.02, "L3a": 24.00, "L3b": 25.90}
+    )
+    assert found["L1"].at_settlement_with_fees == pytest.approx(20.12)
+    assert found["L1"].max_gain == pytest.approx(890.0)
+    for row, unit in enumerate(UNITS):
+        for day, d_vix in zip((0.0, 14.0), found[unit.leg].d_vix, strict=True):
+            assert d_vix is not None
+            assert board.gains_held([d_vix], day)[row, 0] == pytest.approx(0.0, abs=1e-5)
+
+
+def test_a_hedge_held_in_part_breaks_even_where_its_shown_gain_is_zero() -> None:
+    board, kept = UnitBoard(MARKET, UNITS), np.array([6.0, 0.0, 0.0, 2.0, 0.0])
+    found = sleeve_break_even(board, VECTOR_A, 17.20, 14.0, kept)
+    assert found is not None
+    gain = (VECTOR_A - kept) @ board.gains([found], 14.0) + kept @ board.gains_held([found], 14.0)
+    assert gain[0] == pytest.approx(0.0, abs=1e-4)
 
 
 def test_break_even_is_where_the_gain_is_zero() -> None:

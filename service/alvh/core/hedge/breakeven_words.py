@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from alvh.core.hedge.book import LEGS, Condor, FinancingSpread
-from alvh.core.hedge.breakevens import LegBreakEven, book_break_evens, sleeve_break_even
+from alvh.core.hedge.breakevens import BookTurn, LegBreakEven, book_break_evens, sleeve_break_even
 from alvh.core.hedge.outcome import Sizing
 from alvh.core.hedge.scenario import HedgeMarket, ScenarioParameters, linked_spx_return
 from alvh.core.hedge.units import UnitBoard
@@ -26,9 +26,9 @@ def break_even_parts(
 ) -> list[BreakEven]:
     """Return the break-evens of a sizing's answer.
 
-    Of the legs those that could be bought or are held, bought at the touch now; for SLEEVE and BOOK what will be held.
-    BOOK has the last VIX change above zero at which condors and hedge together change sign: beyond it the condors lose
-    more than the hedge gains.
+    Of the legs those that could be bought, at the touch now, and those that are held, at their entry; for SLEEVE and
+    BOOK what will be held. BOOK has the last VIX change above zero beyond which the condors lose more than the hedge
+    gains; where there is none, the last beyond which they do not.
 
     Args:
         sizing: the answer.
@@ -50,13 +50,20 @@ def break_even_parts(
         return parts
     board = UnitBoard(market, [row.unit for row in held], parameters.vvix_beta)
     counts = np.array([float(row.target) for row in held])
-    sleeve = [sleeve_break_even(board, counts, market.vix, day) for day in (0.0, _LATER)]
+    kept = np.array([float(min(row.target, row.held)) for row in held])
+    sleeve = [sleeve_break_even(board, counts, market.vix, day, kept) for day in (0.0, _LATER)]
     parts.append(_whole("SLEEVE", sleeve, market, parameters, review))
     if condors:
-        found = [book_break_evens(market, condors, board, counts, parameters, day, financing) for day in (0.0, _LATER)]
-        book = [turns[-1] if turns else None for turns in found]
-        parts.append(_whole("BOOK", book, market, parameters, review))
+        found = [
+            book_break_evens(market, condors, board, counts, parameters, day, financing, kept) for day in (0.0, _LATER)
+        ]
+        parts.append(_whole("BOOK", [_last(turns) for turns in found], market, parameters, review))
     return parts
+
+
+def _last(turns: Sequence[BookTurn]) -> float | None:
+    falls = [turn.d_vix for turn in turns if turn.is_fall]
+    return falls[-1] if falls else turns[-1].d_vix if turns else None
 
 
 def _leg(each: LegBreakEven, review: str) -> BreakEven:

@@ -25,6 +25,8 @@ from alvh.core.hedge.units import L2_ROLL_DAYS, UnitBoard
 _LOWEST_VIX: Final = 5.0
 _HIGHEST_VIX: Final = 150.0
 _SCAN: Final = 96  # points of the scan: steps of 3.6 % of the VIX, inside which gains are close to straight
+_LEAST_REACH: Final = 20.0  # VIX points: the farthest shock of the loss table
+_LEAST_SHOCK: Final = 1e-3  # VIX points: no shock at all moves SPX by less than the least one does (4.3)
 _ROUNDS: Final = 40  # Illinois steps; a dozen reach the tolerance on smooth gains, kinks of floors take more
 _TOLERANCE: Final = 1e-6  # VIX points
 
@@ -55,23 +57,40 @@ class LegBreakEven:
 
 
 def leg_break_evens(
-    market: HedgeMarket, board: UnitBoard, parameters: ScenarioParameters, days: Sequence[float]
+    market: HedgeMarket,
+    board: UnitBoard,
+    parameters: ScenarioParameters,
+    days: Sequence[float],
+    held: Sequence[bool] = (),
+    prices: Sequence[float | None] = (),
 ) -> tuple[LegBreakEven, ...]:
-    """Return the break-evens of every unit on the board, bought at the touch, on each of `days`."""
+    """Return the break-evens of every unit on the board, on each of `days`.
+
+    Args:
+        market: the snapshot.
+        board: the units.
+        parameters: of the scenarios.
+        days: calendar days ahead.
+        held: by unit, whether it is held: its settlement break-even is that of its entry, and its VIX* counts from
+            today's mid (4.4); the others are bought at the touch.
+        prices: by unit, the net price paid for what is held, points; where None, today's touch stands for it.
+    """
     units, times = len(board.units), np.asarray(days, dtype=np.float64)
     if not units:
         return ()
-    t = np.tile(times, (units, 1))
-    found = first_crossings(lambda d: _each(board, d, t), market.vix, (units, times.size))
+    is_held = np.array(held or [False] * units, dtype=bool)
+    paid = [price if kept else None for kept, price in zip(is_held, prices or [None] * units, strict=True)]
+    sunk, t = np.where(is_held, board.sunk, 0.0)[:, None], np.tile(times, (units, 1))
+    found = first_crossings(lambda d: _each(board, d, t) + sunk, market.vix, (units, times.size))
     over = np.array([[day >= _ends(unit) for day in days] for unit in board.units]).reshape(units, times.size)
     shocks = np.where(over, np.nan, found)
     returns = linked_spx_return(parameters, market.vix, shocks)
     return tuple(
         LegBreakEven(
             leg=unit.leg,
-            at_settlement=at_settlement(unit, float(board.spread[row]), 0.0),
-            at_settlement_with_fees=at_settlement(unit, float(board.spread[row]), float(board.fees[row])),
-            max_gain=_max_gain(unit),
+            at_settlement=at_settlement(unit, float(board.spread[row]), 0.0, paid[row]),
+            at_settlement_with_fees=at_settlement(unit, float(board.spread[row]), float(board.fees[row]), paid[row]),
+            max_gain=_max_gain(unit, paid[row]),
             days=tuple(float(day) for day in days),
             vix=tuple(_known(market.vix + shock) for shock in shocks[row]),
             d_vix=tuple(_known(shock) for shock in shocks[row]),
@@ -81,18 +100,22 @@ def leg_break_evens(
     )
 
 
-def sleeve_break_even(board: UnitBoard, quantities: Floats, vix: float, day: float) -> float | None:
+def sleeve_break_even(
+    board: UnitBoard, quantities: Floats, vix: float, day: float, kept: Floats | None = None
+) -> float | None:
     """Return the VIX change at which the hedge as a whole breaks even on one day ahead, or None.
 
     Args:
-        board: the units, bought at the touch.
+        board: the units.
         quantities: contracts of each, shape (units,).
         vix: spot, points.
         day: calendar days ahead.
+        kept: of them what is held already and counts from today's mid; the rest is bought at the touch.
     """
     if not quantities.any():
         return None
-    found = first_crossings(lambda d: (quantities @ board.gains(d[0], day))[None, :], vix, (1, 1))
+    sunk = 0.0 if kept is None else float(kept @ board.sunk)
+    found = first_crossings(lambda d: (quantities @ board.gains(d[0], day) + sunk)[None, :], vix, (1, 1))
     return _known(float(found[0, 0]))
 
 
@@ -132,6 +155,14 @@ def book_grid(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookTurn:
+    """A VIX change at which condors and hedge together break even; at a fall they lose behind it."""
+
+    d_vix: float
+    is_fall: bool
+
+
 def book_break_evens(
     market: HedgeMarket,
     condors: Sequence[Condor],
@@ -140,31 +171,39 @@ def book_break_evens(
     parameters: ScenarioParameters,
     day: float,
     financing: Sequence[FinancingSpread] = (),
-) -> tuple[float, ...]:
+    kept: Floats | None = None,
+) -> tuple[BookTurn, ...]:
     """Return the VIX changes above zero at which condors, hedge and financing change sign, rising; often none or one.
 
-    What financing earns counts from its credit on; of spreads held, from what they are worth now.
+    What financing earns counts from its credit on; of spreads held, and of contracts `kept`, from what they are worth
+    now.
     """
+    sunk = 0.0 if kept is None else float(kept @ board.sunk)
 
     def total(d: Floats) -> Floats:
         r = linked_spx_return(parameters, market.vix, d[0])
         condor = -condor_losses(market, condors, r, d[0], day, shift_cap=parameters.shift_cap)
-        hedge = quantities @ board.gains(d[0], day) if len(board.units) else 0.0
+        hedge = quantities @ board.gains(d[0], day) + sunk if len(board.units) else 0.0
         sold = -financing_losses(market, financing, r, d[0], day) if financing else 0.0
         return np.asarray(condor + hedge + sold)[None, :]
 
-    shocks = np.linspace(0.0, 20.0, 41)[1:]
+    # Three times the VIX, or 150: farther out the linked regression leaves SPX with nothing.
+    reach = max(_LEAST_REACH, min(2.0 * market.vix, _HIGHEST_VIX - market.vix))
+    shocks = np.geomspace(market.vix + _LEAST_SHOCK, market.vix + reach, _SCAN) - market.vix
     values = total(shocks[None, :])[0]
     turns = np.flatnonzero((values[:-1] > 0.0) != (values[1:] > 0.0))
     if not turns.size:
         return ()
     low, high = shocks[turns], shocks[turns + 1]
     roots = _refine(total, low[None, :], high[None, :], values[turns][None, :], values[turns + 1][None, :])
-    return tuple(float(root) for root in roots[0])
+    return tuple(
+        BookTurn(d_vix=float(root), is_fall=bool(before > 0.0))
+        for root, before in zip(roots[0], values[turns], strict=True)
+    )
 
 
-def at_settlement(unit: HedgeUnit, spread_usd: float, fees_usd: float) -> float:
-    """Return the VIX settlement, or front less next future, at which a unit bought at the touch breaks even.
+def at_settlement(unit: HedgeUnit, spread_usd: float, fees_usd: float, paid: float | None = None) -> float:
+    """Return the VIX settlement, or front less next future, at which a unit breaks even.
 
     Of a future alone it is its own settlement; shares have none (NaN).
 
@@ -172,13 +211,15 @@ def at_settlement(unit: HedgeUnit, spread_usd: float, fees_usd: float) -> float:
         unit: what is bought.
         spread_usd: round-trip slippage of futures, dollars per unit.
         fees_usd: fees counted, dollars per unit; futures always count their entry fees (section 5: -0.76).
+        paid: net price it was bought at, points; None: it is bought at the touch.
     """
     if unit.shares:
         return np.nan  # they never settle
     if unit.futures:
         start = sum(future.ratio * future.price for future in unit.futures)
-        return start + (spread_usd + unit.fee_usd * unit.contracts) / unit.multiplier
-    debit = sum(call.ratio * call.touch for call in unit.calls)
+        slippage = spread_usd if paid is None else 0.5 * spread_usd  # a price paid has half of it inside
+        return (start if paid is None else paid) + (slippage + unit.fee_usd * unit.contracts) / unit.multiplier
+    debit = _touch(unit) if paid is None else paid
     lowest = min(call.strike for call in unit.calls if call.ratio > 0)
     return lowest + debit + fees_usd / unit.multiplier
 
@@ -239,10 +280,14 @@ def _ends(unit: HedgeUnit) -> float:
     return unit.days - L2_ROLL_DAYS + 1.0 if unit.futures else unit.days
 
 
-def _max_gain(unit: HedgeUnit) -> float | None:
+def _touch(unit: HedgeUnit) -> float:
+    return sum(call.ratio * call.touch for call in unit.calls)
+
+
+def _max_gain(unit: HedgeUnit, paid: float | None) -> float | None:
     if not unit.calls or sum(call.ratio for call in unit.calls) > 0:
         return None
-    debit = sum(call.ratio * call.touch for call in unit.calls)
+    debit = _touch(unit) if paid is None else paid
     return (-sum(call.ratio * call.strike for call in unit.calls) - debit) * unit.multiplier
 
 

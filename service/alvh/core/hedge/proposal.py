@@ -121,7 +121,7 @@ def proposed(
         "iwm_puts": puts,
         "scenario_grid_ref": None if puts is None else "iwm_puts.grid",
         "breakevens": _break_evens(look, sizing, methodology["timer"]["soft"]),
-        "condors": _net_of_hedge(fields["condors"], sizing.cost),
+        "condors": _net_of_hedge(fields["condors"], sizing.cost + sizing.cost_to_date),
         **put_fields(look, sizing),
     }
     fields["condor"] = next(iter(fields["condors"]), None)
@@ -269,7 +269,7 @@ def _break_evens(look: Look, sizing: Sizing, soft: int) -> list[BreakEven]:
 
 
 def _net_of_hedge(condors: Sequence[BookCondor], cost: float) -> list[BookCondor]:
-    """Return the condors with their break-evens if the hedge expires worthless, its cost shared by all of them."""
+    """Return the condors with their break-evens if the hedge expires worthless, all it cost shared by all of them."""
     count = sum(condor.n for condor in condors)
     each = cost / (100.0 * count) if count else 0.0
     return [

@@ -117,7 +117,13 @@ def report(worked: Worked) -> Sizing:
         "greeks": worked.exposure.greeks,
         "small_caps": _small_caps(worked),
         "break_evens": leg_break_evens(
-            worked.inputs.market, worked.board, worked.inputs.parameters.scenario, BREAK_EVEN_DAYS
+            worked.inputs.market,
+            worked.board,
+            worked.inputs.parameters.scenario,
+            BREAK_EVEN_DAYS,
+            # Where more is bought the purchase is what a person decides on.
+            held=[0 < held >= target for held, target in zip(worked.plan.held, worked.targets, strict=True)],
+            prices=worked.plan.entry_prices,
         ),
         "notes": worked.guards.notes,
     }
@@ -162,9 +168,20 @@ def _money(worked: Worked, cost: float) -> dict[str, Any]:
         "margin_options": sum(c.width * c.dollars_per_point for c in worked.inputs.condors)
         + sum(spread.width_usd for spread in worked.spreads),
         "margin_futures": float(units @ np.where(worked.board.is_futures, table.capital, 0.0)),
-        "carry": carry(units * table.capital, by_row, exposure.horizon),
+        "carry": carry(_capital(worked), by_row, exposure.horizon),
         "carry_per_day": cost / exposure.horizon,
     }
+
+
+def _capital(worked: Worked) -> Floats:
+    """Return the capital tied in each row, dollars: the debit paid where it is known, or to be paid (4.9)."""
+    units, table, board = worked.wanted, worked.table, worked.board
+    kept = np.minimum(units, worked.held)
+    paid = [
+        float(table.capital[row]) if price is None or board.is_futures[row] else max(price, 0.0) * unit.multiplier
+        for row, (unit, price) in enumerate(zip(worked.plan.units, worked.plan.entry_prices, strict=True))
+    ]
+    return kept * np.array(paid, dtype=np.float64) + (units - kept) * table.capital
 
 
 def _risk(worked: Worked, gains: Floats) -> dict[str, Any]:
@@ -183,7 +200,9 @@ def _risk(worked: Worked, gains: Floats) -> dict[str, Any]:
 def _result(worked: Worked, gains: Floats, losses: Floats) -> dict[str, Any]:
     held = _ratio(float(worked.gains(worked.held)[DESIGN]), float(losses[DESIGN]))
     done = _ratio(float(gains[DESIGN]), float(losses[DESIGN]))
-    weights = worked.wanted * np.maximum(worked.table.gain[:, DESIGN], 0.0)
+    kept = np.minimum(worked.wanted, worked.held)
+    each = kept * worked.table.gain_held[:, DESIGN] + (worked.wanted - kept) * worked.table.gain[:, DESIGN]
+    weights = np.maximum(each, 0.0)
     days = np.array([unit.days for unit in worked.plan.units])
     by_expiry: dict[float, float] = {}
     for row, at, dollars in worked.board.part_vix_points():
@@ -250,9 +269,10 @@ def _returns(worked: Worked, cost: float) -> dict[str, Any]:
     credit = sum(condor.credit_usd for condor in inputs.condors)
     width = credit + exposure.max_loss_usd
     days = max((float(condor.days) for condor in inputs.condors), default=0.0)
-    left = credit - cost - worked.budget.cost_to_date
+    spent = cost + worked.budget.cost_to_date
+    left = credit - spent
     gross, net = held_to_expiry(credit, width, days), held_to_expiry(left, width, days)
-    expected = None if inputs.rv20 is None else expected_return(inputs.market, inputs.condors, cost, inputs.rv20)
+    expected = None if inputs.rv20 is None else expected_return(inputs.market, inputs.condors, spent, inputs.rv20)
     hurdle = inputs.market.rate + inputs.parameters.hurdle_over_rf
     small = inputs.small_caps
     return {
@@ -260,7 +280,7 @@ def _returns(worked: Worked, cost: float) -> dict[str, Any]:
         "returns_net": net,
         "irr_drag": gross.simple - net.simple,
         "expected": expected,
-        "expected_neutral": expected_return(inputs.market, inputs.condors, cost, None),
+        "expected_neutral": expected_return(inputs.market, inputs.condors, spent, None),
         "second_engine": expected.simple_net < hurdle if expected else None,
         "baseline": baseline(small, inputs.market.spx, inputs.market.curve, inputs.parameters.scenario, inputs.target.m)
         if small

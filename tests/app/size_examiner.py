@@ -1,0 +1,167 @@
+"""Compares the message that `alvh size` prints with what the second program of tests/oracles says of the same files."""
+
+import json
+from collections import Counter
+from datetime import date
+from math import isclose
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from alvh.app.sizing import sized
+from oracles.hedge_units import Unit, choose
+from oracles.held_hedge import hedge_behind, lots
+from oracles.random_markets import Document
+from oracles.sizing_reference import LADDER, ORDER, Answer, Book
+from oracles.sizing_results import at_settlement, baseline, break_evens, break_evens_of_all, results, vega3
+from oracles.small_cap_puts import Put, comparison
+from oracles.vix_market import Market
+
+
+def by_service(folder: Path, portfolio: Document, market: Document) -> dict[str, Any]:
+    paths = folder / "portfolio.yaml", folder / "market.yaml"
+    for path, document in zip(paths, (portfolio, market), strict=True):
+        path.write_text(yaml.safe_dump(document))
+    data: dict[str, Any] = json.loads(sized(*paths))["data"]
+    return data
+
+
+class Compared:
+    """One message and what the reference says of it; differences are collected by name."""
+
+    def __init__(self, data: dict[str, Any], portfolio: Document, market: Document) -> None:
+        self.data, self.differences = data, list[tuple[str, Any, Any]]()
+        scenario = portfolio.get("methodology", {}).get("scenario", {})
+        self.market = Market(market, vvix_beta=scenario.get("vvix_beta", 0.0))
+        self.book = Book(portfolio, self.market)
+        self.units = choose(self.market)
+        self.answer: Answer = self.book.solve(self.units)
+        self.targets()
+        # Where a leg was replaced (L-F) the reference, which replaces nothing, has no opinion on what follows.
+        if not data["fallbacks_used"]:
+            self.before = lots(portfolio, self.market)
+            if not self.before:
+                self.contracts()
+            self.hedge = hedge_behind(data["actions"], self.before, self.units, self.market)
+            self.sunk = max(0.0, sum(lot.sunk(self.market) for lot in self.before))
+            for name, value in results(self.book, self.hedge, self.sunk).items():
+                self.same(name, data[name], value)
+            self.condors()
+            self.vega()
+            self.break_evens()
+            self.break_evens_of_all()
+            self.puts()
+
+    def same(self, name: str, said: float | None, ours: float | None) -> None:
+        equal = said is ours if said is None or ours is None else isclose(said, ours, rel_tol=1e-6, abs_tol=1e-5)
+        if not equal:
+            self.differences.append((name, said, ours))
+
+    def targets(self) -> None:
+        data, book = self.data, self.book
+        for name, share in (("l5", 5 / 6), ("l6", 1.0), ("l7", 7 / 6)):
+            self.same(name, data[name], book.loss(book.design * share))
+        if book.exposure:
+            self.same("smallcap_loss6", data["smallcap_loss6"], book.small_cap_loss(book.design))
+            for name, value in baseline(book, data["m"]).items():
+                self.same(f"baseline.{name}", data["baseline"][name], value)
+        for name, value in self.answer.numbers.items():
+            if name == "cap":
+                continue  # what is held has cost some of it
+            self.same(name, data[name], value)
+        self.same("d_design", data["d_design"], book.design)
+
+    def contracts(self) -> None:
+        data = self.data
+        bought: Counter[str] = Counter()
+        for action in data["actions"]:
+            if action["leg"] in ORDER and action["side"] != "NONE":
+                bought[action["leg"]] = max(bought[action["leg"]], action["qty"])
+        ours = {leg: count for leg, count in self.answer.contracts.items() if count}
+        if dict(bought) != ours:
+            self.differences.append(("contracts", dict(bought), ours))
+        if self.book.loss(self.book.design * 7 / 6) > 0.0:
+            self.same("feasibility_r", data["feasibility_r"], self.answer.feasibility)
+            self.same("feasibility_r_untilted", data["feasibility_r_untilted"], self.answer.feasibility_untilted)
+
+    def condors(self) -> None:
+        cost = self.data["hc_accrual"] + self.sunk
+        for said, condor in zip(self.data["condors"], self.book.condors, strict=True):
+            ours = condor.numbers(self.market, cost if len(self.book.condors) == 1 else 0.0)
+            for name, value in ours.items():
+                head, _, tail = name.partition(".")
+                self.same(f"condors.{name}", said[head][tail] if tail else said[head], value)
+
+    def vega(self) -> None:
+        ours = vega3(self.book, self.hedge)
+        if len(self.data["vega3"]) != len(ours):
+            self.differences.append(("vega3", self.data["vega3"], ours))
+        for said, value in zip(self.data["vega3"], ours, strict=False):
+            self.same("vega3", said, value)
+
+    def break_evens_of_all(self) -> None:
+        rows = {row["leg"]: row for row in self.data["breakevens"]}
+        for leg in ("SLEEVE", "BOOK"):
+            if leg not in rows:
+                continue
+            for name, t in (("d_vix_now", 0), ("d_vix_14d", 14)):
+                said, is_book = rows[leg][name], leg == "BOOK"
+                ours = break_evens_of_all(self.book, self.hedge, t, with_condors=is_book)
+                if is_book:  # what a message tells is where a rise of the VIX makes it so, up to its threefold or 150
+                    reach = max(20.0, min(2 * self.market.vix, 150.0 - self.market.vix))
+                    ours = [d for d in ours if 1e-3 < d < reach]
+                self.is_one_of(f"{leg}.{name}", said, ours)
+            self.linked(rows[leg])
+
+    def linked(self, row: Document) -> None:
+        for name in ("now", "14d"):
+            d = row[f"d_vix_{name}"]
+            if d is not None:
+                self.same(f"{row['leg']}.spx_pct_{name}", row[f"spx_pct_{name}"], 100 * self.market.spx_return(d))
+                self.same(f"{row['leg']}.vix_star_{name}", row[f"vix_star_{name}"], self.market.vix + d)
+
+    def break_evens(self) -> None:
+        rows = {leg: [row for row in self.data["breakevens"] if row["leg"] == leg] for leg in ORDER}
+        for leg, told in rows.items():
+            new = [self.units[leg]] if leg in self.units else []
+            candidates = [lot.unit for lot in self.before if lot.unit.leg == leg] + new
+            for row in told:
+                # A row names its leg alone: the unit is the one whose settlement break-even it has.
+                said = row["at_settlement"]
+                nearest = min(candidates, key=lambda unit: abs(at_settlement(self.market, unit) - said), default=None)
+                if nearest is not None:
+                    self.break_even_of(row, nearest)
+
+    def break_even_of(self, row: Document, unit: Unit) -> None:
+        m, leg = self.market, row["leg"]
+        self.same(f"{leg}.at_settlement", row["at_settlement"], at_settlement(m, unit))
+        self.same(f"{leg}.at_settlement_with_fees", row["at_settlement_with_fees"],
+                  at_settlement(m, unit, with_fees=True))  # fmt: skip
+        if len(unit.calls) == 2:
+            (_, bought), (_, sold) = unit.calls
+            self.same(f"{leg}.max_gain", row["max_gain"], 100 * (sold.strike - bought.strike - unit.can_lose))
+        for name, t in (("d_vix_now", 0), ("d_vix_14d", 14)):
+            if t < (unit.days - 7 if unit.months else unit.days):
+                self.is_one_of(f"{leg}.{name}", row[name], break_evens(self.book, unit, t))
+        self.linked(row)
+
+    def is_one_of(self, name: str, said: float | None, ours: list[float]) -> None:
+        if (said is None) != (not ours) or (said is not None and min(abs(said - each) for each in ours) > 1e-6):
+            self.differences.append((name, said, ours))
+
+    def puts(self) -> None:
+        said = self.data["iwm_puts"]
+        legs = {leg: unit for leg, unit in self.units.items() if leg in LADDER}
+        if self.market.phase == "STANDBY":
+            legs.pop("L1", None)
+        if said is None or not legs:
+            assert said is None or not self.book.exposure
+            return
+        put = Put(self.book, (date.fromisoformat(said["expiry"]) - self.market.session).days)
+        for name, value in comparison(self.book, legs, put).items():
+            self.same(f"iwm_puts.{name}", said[name], value)
+
+
+def compared(folder: Path, portfolio: Document, market: Document) -> Compared:
+    return Compared(by_service(folder, portfolio, market), portfolio, market)
