@@ -7,7 +7,7 @@ Units stand in each field's `unit`: points are index or option points, USD dolla
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from alvh.message_parts import (
     Action,
@@ -264,9 +264,9 @@ class Answer(Part):
 class ObservationInput(Part):
     """An observation the feed does not carry, on `.../observation/<series>`."""
 
-    value: float = of("the value, in the series' own unit")
+    value: FiniteFloat = of("the value, in the series' own unit")
     date: str | None = of("the date it stands under, ISO; default: the day it arrives", default=None)
-    consensus: float | None = of("what was expected", default=None)
+    consensus: FiniteFloat | None = of("what was expected", default=None)
     by: str | None = of("who says so", default=None)
 
 

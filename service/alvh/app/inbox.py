@@ -1,7 +1,6 @@
 """What subscribers say, turned into events: answers and observations, checked before they are believed."""
 
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -9,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from alvh.core.event_types import is_plain
 from alvh.core.events import Answer, Event, Observation
 from alvh.core.sessions import et_date
 from alvh.errors import InputError
@@ -171,14 +171,9 @@ def _levels(value: object) -> Iterator[list[object]]:
         ]
 
 
-def _is_finite(value: object) -> bool:
-    """Whether the log can hold every number of it: JSON has no word for the others, though its parsers take them."""
-    return all(math.isfinite(each) for level in _levels(value) for each in level if isinstance(each, float))
-
-
 def _validated(model: type[T], document: dict[str, Any], where: str) -> T:
-    if not _is_finite(document):
-        raise InputError(f"{where}: expected finite numbers, got NaN or an infinite value")
+    if not is_plain(document):  # JSON's parsers take numbers that the log has no word for
+        raise InputError(f"{where}: expected finite numbers, integers of at most 64 bits")
     try:
         return model.model_validate(document)
     except ValidationError as error:
