@@ -258,7 +258,7 @@ class Answer(Part):
     by: str = of("who decided")
     reason: str | None = of("why; required for amend and reject", default=None)
     amendments: list[dict[str, Any]] = of("for amend: {leg, quantity} wanted instead", default=[])
-    fills: list[dict[str, Any]] = of("for executed: {symbol, quantity, price, fee}", default=[])
+    fills: list[dict[str, Any]] = of("for executed: {symbol, quantity, price, fee, leg}", default=[])
 
 
 class ObservationInput(Part):

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from alvh.core.answers import is_approved, require
 from alvh.core.events import Answer
-from alvh.core.hedge.condor_moves import CondorMove, apply
-from alvh.core.hedge.fills import book_fills
+from alvh.core.hedge import fills
+from alvh.core.hedge.condor_moves import CondorMove
 from alvh.core.hedge.holdings import Holdings
 from alvh.core.hedge.outcome import Sizing
 from alvh.core.hedge.sizing_desk import Change, Fees
@@ -108,8 +108,11 @@ def forget_settled(state: PortfolioState, before: Holdings, after: Holdings) -> 
 
 
 def refusal(state: PortfolioState, answer: Answer) -> str | None:
-    """Return why an answer's amendments do not fit what was proposed, or None."""
+    """Return why an answer's amendments or fills do not fit what was proposed, or None."""
     proposal = state.hedge.get("proposals", {}).get(answer.event_id)
+    if answer.decision == "executed" and answer.fills:
+        plain = state.hedge.get("holdings")
+        return fills.refusal(answer.fills, proposal, Holdings() if plain is None else Holdings.from_plain(plain))
     if answer.decision != "amend":
         return None
     if not answer.amendments:
@@ -135,6 +138,8 @@ def _field_fault(amendment: Mapping[str, Any]) -> str | None:
 
 def _leg_fault(proposal: Mapping[str, Any] | None, amendment: Mapping[str, Any]) -> str | None:
     leg, quantity = amendment["leg"], amendment.get("quantity")
+    if not isinstance(leg, str):
+        return f"leg: expected the name of a leg, got {leg!r}"
     if isinstance(quantity, bool) or not isinstance(quantity, int) or quantity < 0:
         return f"quantity: expected whole units of {leg} to hold, got {quantity!r}"
     found = None if proposal is None else _amended(proposal, {leg: quantity})
@@ -196,13 +201,7 @@ def answered(state: PortfolioState, answer: Answer, fees: Fees) -> None:
     if proposal["is_done"]:
         return
     holdings = Holdings.from_plain(state.hedge["holdings"])
-    lots = Holdings.from_plain({**Holdings().as_plain(), "lots": proposal["lots"]}).lots
-    session = date.fromisoformat(proposal["session"])
-    book_fills(holdings, lots, proposal, answer, fees, session)
-    for plain in proposal.get("moves", ()):
-        move = _filled(CondorMove.from_plain(plain), answer)
-        if move is not None:
-            apply(holdings, move, fee_usd=fees.option, session=session)
+    fills.book_fills(holdings, proposal, answer.fills, fees)
     state.hedge["holdings"] = holdings.as_plain()
 
 
@@ -247,20 +246,6 @@ def _take_fields(state: PortfolioState, event_id: str) -> None:
     if waiting is not None and waiting["event_id"] == event_id and is_approved(state, event_id):
         del state.hedge["to_amend"]
         state.hedge["amended"] = {"phase": waiting["phase"], **waiting["fields"]}
-
-
-def _filled(move: CondorMove, answer: Answer) -> CondorMove | None:
-    """Return a move as it was filled; None where fills are told and leave it out."""
-    fills = {str(fill["symbol"]): fill for fill in answer.fills if "symbol" in fill}
-    if not fills:
-        return move
-    told = [fills.get(contract.symbol) for contract, _, _ in move.trades]
-    if any(fill is None for fill in told):
-        return None
-    prices = tuple(float((fill or {}).get("price", price)) for fill, price in zip(told, move.prices, strict=True))
-    count = min(abs(int((fill or {}).get("quantity", move.quantity))) for fill in told)
-    plain = {**move.as_plain(), "prices": list(prices), "quantity": count}
-    return CondorMove.from_plain(plain) if count else None
 
 
 def legs(state: PortfolioState) -> list[dict[str, Any]]:

@@ -5,40 +5,85 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from alvh.core.events import Answer
+from alvh.core.hedge.condor_moves import CondorMove, apply
 from alvh.core.hedge.holdings import Holdings, Lot
+from alvh.core.hedge.reported import Fill, Package, Told, fault_of, matched, name_of
 from alvh.core.hedge.sizing_desk import Fees, take
 
 
-def book_fills(
-    holdings: Holdings, lots: Sequence[Lot], proposal: Mapping[str, Any], answer: Answer, fees: Fees, session: date
-) -> None:
+def refusal(fills: Sequence[Fill], proposal: Mapping[str, Any] | None, holdings: Holdings) -> str | None:
+    """Return why fills do not fit a proposal, or None; one that is not remembered, or was booked, asks for less."""
+    if proposal is None:
+        return fault_of(fills, ())
+    packages = [package for package, _ in _packages(proposal, holdings)]
+    if proposal["is_done"]:
+        packages = [replace(package, most=None) for package in packages]
+    return fault_of(fills, packages)
+
+
+def book_fills(holdings: Holdings, proposal: Mapping[str, Any], fills: Sequence[Fill], fees: Fees) -> None:
     """Let what is held follow an executed proposal; more is never sold than is held.
 
     Args:
         holdings: to be changed.
-        lots: of the proposal, one for each change.
-        proposal: its `units` and `prices`, by change.
-        answer: the fills, where they are told: {symbol, quantity, price, fee}.
+        proposal: as remembered.
+        fills: where they are told, and fit: what they leave out was not traded.
         fees: per contract where no fill names one.
-        session: of the proposal.
     """
-    fills = {str(fill["symbol"]): fill for fill in answer.fills if "symbol" in fill}
-    for lot, wanted, prices in zip(lots, proposal["units"], proposal["prices"], strict=True):
-        told = [fills.get(symbol, {}) for symbol in lot.symbols]
-        if fills and not told[0]:
-            continue  # Fills that leave a leg out say that it was not traded.
-        filled = told[0].get("quantity")
-        units = wanted if filled is None else (1 if wanted > 0 else -1) * abs(int(filled) // lot.parts[0].ratio)
-        held = holdings.find(lot.leg, lot.terms)
-        if units < 0:
-            units = -min(-units, 0 if held is None else held.quantity)
-        if not units:
+    session = date.fromisoformat(proposal["session"])
+    found = _packages(proposal, holdings)
+    said = matched(fills, [package for package, _ in found])
+    for (package, change), told in zip(found, said, strict=True):
+        if fills and not told.is_traded:
             continue
-        paid = [float(fill.get("price", price)) for fill, price in zip(told, prices, strict=True)]
-        for line, price, fill in zip(lot.lines, paid, told, strict=True):
-            count = units * line.ratio
-            fee = float(fill.get("fee", fees.for_leg(lot.leg) * abs(count)))
-            holdings.ledger_of(lot.leg).trade(line.contract, count, price, fee=fee, session=session)
-        net = sum(part.ratio * price for part, price in zip(lot.parts, paid, strict=True))
-        take(holdings, replace(lot, quantity=abs(units)), units, net)
+        if isinstance(change, CondorMove):
+            _book_move(holdings, change, package, told, fees, session)
+        else:
+            _book_lot(holdings, *change, package, told, fees, session)
+
+
+def _packages(
+    proposal: Mapping[str, Any], holdings: Holdings
+) -> list[tuple[Package, tuple[Lot, Sequence[float]] | CondorMove]]:
+    """What a proposal trades: changes of the hedge with their prices, then moves of condors."""
+    lots = Holdings.from_plain({**Holdings().as_plain(), "lots": proposal["lots"]}).lots
+    found: list[tuple[Package, tuple[Lot, Sequence[float]] | CondorMove]] = []
+    for lot, units, prices in zip(lots, proposal["units"], proposal["prices"], strict=True):
+        held = holdings.find(lot.leg, lot.terms)
+        most = (0 if held is None else held.quantity) if units < 0 else None
+        ratios = {name_of(part.symbol): part.ratio for part in lot.parts}
+        found.append((Package(leg=lot.leg, ratios=ratios, units=units, most=most), (lot, prices)))
+    for plain in proposal.get("moves", ()):
+        move = CondorMove.from_plain(plain)
+        ratios = {name_of(contract.symbol): count for contract, count, _ in move.trades}
+        found.append((Package(leg="COND", ratios=ratios, units=move.quantity, most=move.quantity), move))
+    return found
+
+
+def _book_lot(
+    holdings: Holdings, lot: Lot, prices: Sequence[float], package: Package, told: Told, fees: Fees, session: date
+) -> None:
+    count = told.units(package)
+    if package.most is not None:
+        count = min(count, package.most)
+    if not count:
+        return
+    units = count if package.units > 0 else -count
+    paid = [told.price(symbol, price) for symbol, price in zip(lot.symbols, prices, strict=True)]
+    for line, symbol, price in zip(lot.lines, lot.symbols, paid, strict=True):
+        usual = fees.for_leg(lot.leg) * abs(units * line.ratio)
+        holdings.ledger_of(lot.leg).trade(
+            line.contract, units * line.ratio, price, fee=told.fee(symbol, usual), session=session
+        )
+    net = sum(part.ratio * price for part, price in zip(lot.parts, paid, strict=True))
+    take(holdings, replace(lot, quantity=count), units, net)
+
+
+def _book_move(holdings: Holdings, move: CondorMove, package: Package, told: Told, fees: Fees, session: date) -> None:
+    count = told.units(package)
+    if not count:
+        return
+    prices = tuple(told.price(contract.symbol, price) for contract, _, price in move.trades)
+    paid = sum(told.fee(contract.symbol, fees.option * count) for contract, _, _ in move.trades)
+    done = replace(move, prices=prices, quantity=count)
+    apply(holdings, done, fee_usd=paid / (len(move.trades) * count), session=session)
