@@ -13,7 +13,11 @@ from alvh.core.hedge.holdings import Holdings
 from alvh.core.hedge.phases import Phase, PhaseState
 from core.hedge.quoted_desk import PROGRAM, engine, holdings, market, told
 
-LARGE: dict[str, Any] = {**PROGRAM, "condor_program": {**PROGRAM["condor_program"], "quantity": 20}}
+# A small STANDBY: held L3 stays, and what the premium limit leaves must do for purchases worth financing.
+LARGE: dict[str, Any] = {
+    **PROGRAM, "condor_program": {**PROGRAM["condor_program"], "quantity": 20},
+    "methodology": {"phi": {"standby": 0.03}},
+}  # fmt: skip
 WARM = 104  # closes: RSI may be used after a hundred
 
 

@@ -36,6 +36,8 @@ def demand_of(loss: float, phi: float, cap: float, ceiling: float = 0.85, floor_
         premium_limit=np.array([np.inf]),
         delta_room=np.array([np.inf]),
         held=np.zeros((1, 5, 1)),
+        least=np.zeros((1, 5)),
+        over_insured=np.array([0.85]),
         most=np.full((1, 5), np.inf),
         halved=np.zeros(5, dtype=np.bool_),
     )

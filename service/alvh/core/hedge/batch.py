@@ -24,6 +24,7 @@ from alvh.core.hedge.sizing_inputs import SizingInputs
 from alvh.core.hedge.sizing_report import FLOOR_PHASES
 from alvh.core.hedge.slots import plan_slots, slots_of
 from alvh.core.hedge.solver import Demand, Ints, solve
+from alvh.core.hedge.structural import IS_STRUCTURAL, least_of
 from alvh.core.hedge.units import UnitBoard, UnitTable, unit_table
 
 # Condors priced in one array pass: 4 legs x 4 scenarios x 2,000 doubles stay inside a core's second-level cache.
@@ -148,6 +149,8 @@ def _solve_group(
         premium_limit=parameters.premium_max * credit,
         delta_room=np.maximum(books.room[members], 0.0),
         held=used[:, :, None],
+        least=least_of(used[:, :, None]) * float(target.adds_allowed),
+        over_insured=np.array([each.target.over_insured for each in chosen]),
         most=guards.most(used),
         halved=guards.halved,
     )
@@ -166,6 +169,8 @@ def _solve_group(
     answer.cost[at] = kept @ cost_held + (whole - kept) @ cost
     answer.feasibility[at] = solution.feasibility
     answer.infeasible_floor[at] = tilts & (solution.feasibility < 1.0)
+    for row in at[((held > used) & IS_STRUCTURAL).any(axis=1)].tolist():
+        _put_alone(answer, row, portfolios[row])  # L3 held that gains nothing stays beside the solve
 
 
 def _books(portfolios: Sequence[SizingInputs], rows: NDArray[np.intp], shocks: Floats) -> _Books:

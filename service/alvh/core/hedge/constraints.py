@@ -10,10 +10,11 @@ from alvh.core.hedge.guards import Guards
 from alvh.core.hedge.mix import Mix
 from alvh.core.hedge.pricing import Floats
 from alvh.core.hedge.slots import Slots
-from alvh.core.hedge.solver import Demand, Solution
+from alvh.core.hedge.solver import LEAST_LIMITS, Demand, Solution
 
 # Below a cent nothing was cut: the numbers compared are sums of floating products.
 _LEAST_CUT_USD: Final = 0.005
+_SOLD: Final = "L3 that is held has to be sold"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,7 @@ def bindings(
         for leg, reason in refused
         if leg in LEGS
     ]
+    stays = dict(_least_cuts(slots, demand, solution))
     left = 1.0
     limits = (
         ("CAP", solution.scale_cap, f"hedge cost over the horizon is limited to {demand.cap[0]:,.2f} USD"),
@@ -68,6 +70,11 @@ def bindings(
         if share < left:
             found.append(Binding(constraint=name, cut_usd=(left - share) * wanted, detail=detail))
             left = share
+        if name in stays:
+            found.append(Binding(constraint=name, cut_usd=stays[name], detail=f"{_SOLD}: {detail}"))
+    if "CEILING" in stays:
+        detail = f"{_SOLD}: it would offset more than {demand.over_insured[0]:.0%} of the loss"
+        found.append(Binding(constraint="CEILING", cut_usd=stays["CEILING"], detail=detail))
     found += _guard_cuts(slots, solution, guards)
     if solution.ceiling_skipped[0]:
         detail = f"one more contract would offset more than {demand.ceiling[0]:.0%} of the loss"
@@ -88,6 +95,11 @@ def floor_binding(gain_high: float, floor: float, loss_high: float) -> tuple[Bin
     return (Binding(constraint="FLOOR", cut_usd=missing, detail=detail),)
 
 
+def idle_binding(leg: str, limit: str) -> Binding:
+    """Return that a limit leaves no room for held L3 that gains nothing at the design shock: no gain is cut."""
+    return Binding(constraint=limit, cut_usd=0.0, detail=f"{_SOLD}: no room is left for {leg} that gains nothing")
+
+
 def sleeve_binding(excess: float, limit: float) -> tuple[Binding, ...]:
     """Return by how much the sleeve leaves its delta band, if it does."""
     if excess <= 0.0:
@@ -103,6 +115,18 @@ def missing_share(mix: Mix, solution: Solution) -> Floats:
     one of them.
     """
     return np.asarray(mix.lost * solution.left[0] + mix.unladdered)
+
+
+def _least_cuts(slots: Slots, demand: Demand, solution: Solution) -> list[tuple[str, float]]:
+    """Return which limits bring down L3 that is held, and the gain each of them costs, dollars."""
+    found, left = [], 1.0
+    for at, name in enumerate(LEAST_LIMITS):
+        share = float(solution.least[0, at])
+        if share < left:
+            gains = [float(slots.total(each * demand.least, slots.gain)[0]) for each in (left, share)]
+            found.append((name, gains[0] - gains[1]))
+            left = share
+    return found
 
 
 def _guard_cuts(slots: Slots, solution: Solution, guards: Guards) -> list[Binding]:

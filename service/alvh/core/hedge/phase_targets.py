@@ -73,6 +73,7 @@ class PhaseTarget:
         a: the addition of S10 that was applied, ratio (0 where the phase takes none).
         phi: the share of the condor loss to offset, ratio, never above the ceiling.
         ceiling: the greatest offset at the design shock that sizing may reach, ratio.
+        over_insured: the offset that even contracts held may not pass, whatever the phase (4.8, priority 4), ratio.
         kind: how `weights` are to be read.
         weights: leg to weight, in `LEG_ORDER`.
         adds_allowed: whether contracts may be added at all.
@@ -86,6 +87,7 @@ class PhaseTarget:
     a: float
     phi: float
     ceiling: float
+    over_insured: float
     kind: MixKind
     weights: Mapping[str, float]
     adds_allowed: bool
@@ -114,6 +116,7 @@ def phase_target(state: PhaseState, a: float, parameters: TargetParameters) -> P
         a=applied,
         phi=min(parameters.ceiling, phi0 * (1.0 + applied)),
         ceiling=min(parameters.staged, parameters.ceiling) if working is Phase.INITIAL else parameters.ceiling,
+        over_insured=parameters.ceiling,
         kind=kind,
         weights=weights,
         adds_allowed=state.phase in (Phase.STANDBY, Phase.INITIAL, Phase.STAGED, Phase.CONFIRMED),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from alvh.core.hedge.book import LEGS
 from alvh.core.hedge.exposure import DESIGN, HIGH, Budget, Exposure, budget_of, exposure_of, front_price
 from alvh.core.hedge.guards import Guards, guards_of
 from alvh.core.hedge.mix import mix_of
@@ -19,6 +20,7 @@ from alvh.core.hedge.sizing_inputs import SizingInputs, SizingParameters
 from alvh.core.hedge.sizing_report import FLOOR_PHASES, Sleeve, Worked, report
 from alvh.core.hedge.slots import SlotPlan, Slots, plan_slots, slots_of
 from alvh.core.hedge.solver import Demand, solve
+from alvh.core.hedge.structural import idle_kept, least_of
 from alvh.core.hedge.trimming import Limits, trimmed
 from alvh.core.hedge.units import UnitBoard, UnitTable, unit_table
 
@@ -118,7 +120,7 @@ def work(inputs: SizingInputs) -> Worked:
     if parameters.scope == "split":
         slots = replace(slots, refund=np.zeros_like(slots.refund))
     sleeves = _sleeves(inputs, exposure, budget, guards, slots, held)
-    targets = _targets(inputs.target, plan, table, sleeves)
+    targets, idle_sold = _targets(inputs.target, plan, table, sleeves)
     return Worked(
         inputs=inputs,
         exposure=exposure,
@@ -129,6 +131,7 @@ def work(inputs: SizingInputs) -> Worked:
         guards=guards,
         sleeves=sleeves,
         targets=targets,
+        idle_sold=idle_sold,
     )
 
 
@@ -167,6 +170,8 @@ def demand_of(
         premium_limit=np.array([premium_limit]),
         delta_room=np.array([max(room, 0.0)]),
         held=held[None],
+        least=least_of(held)[None],
+        over_insured=np.array([inputs.target.over_insured]),
         most=guards.most(held.sum(axis=1)[None]),
         halved=guards.halved,
     )
@@ -185,31 +190,50 @@ def _sleeves(
     losses = exposure.condor_losses
     if inputs.covers_small_caps and inputs.parameters.scope == "strict":
         losses = losses + inputs.small_cap_share * exposure.small_cap_losses
-    demand = demand_of(inputs, exposure, guards, held, losses, budget.gross_cap, budget.premium_limit, 0.0)
-    first = Sleeve(covers="condor", losses=losses, cap=budget.cap, mix=mix, demand=demand, slots=slots,
-                   solution=solve(slots, mix, demand, tiltable))  # fmt: skip
-    if inputs.parameters.scope != "split" or inputs.small_caps is None or inputs.small_cap_share <= 0.0:
-        return (first,)
-    contracts = first.solution.contracts[0].astype(np.float64)
-    left = np.maximum(held - slots.split(contracts[None])[0], 0.0)
-    delta = float(slots.total(contracts[None], slots.delta)[0])
-    small = inputs.small_cap_share * exposure.small_cap_losses
-    demand = demand_of(inputs, exposure, guards, left, small, budget.small_caps, np.inf, delta)
-    second = Sleeve(covers="small_caps", losses=small, cap=budget.small_caps, mix=mix,
-                    demand=demand, slots=slots, solution=solve(slots, mix, demand, None))  # fmt: skip
+    is_split = inputs.parameters.scope == "split" and inputs.small_caps is not None and inputs.small_cap_share > 0.0
+
+    def condors(least: Floats) -> Sleeve:
+        demand = demand_of(inputs, exposure, guards, held, losses, budget.gross_cap, budget.premium_limit, 0.0)
+        demand = replace(demand, least=least[None])
+        return Sleeve(covers="condor", losses=losses, cap=budget.cap, mix=mix, demand=demand, slots=slots,
+                      solution=solve(slots, mix, demand, tiltable))  # fmt: skip
+
+    def small_caps(first: Sleeve, least: Floats) -> Sleeve:
+        contracts = first.solution.contracts[0].astype(np.float64)
+        left = np.maximum(held - slots.split(contracts[None])[0], 0.0)
+        delta = float(slots.total(contracts[None], slots.delta)[0])
+        small = inputs.small_cap_share * exposure.small_cap_losses
+        stays = np.minimum(np.maximum(least - contracts, 0.0), least_of(left))
+        demand = demand_of(inputs, exposure, guards, left, small, budget.small_caps, np.inf, delta)
+        demand = replace(demand, least=stays[None])
+        return Sleeve(covers="small_caps", losses=small, cap=budget.small_caps, mix=mix, demand=demand, slots=slots,
+                      solution=solve(slots, mix, demand, None))  # fmt: skip
+
+    least = least_of(held) if target.adds_allowed else np.zeros(len(LEGS))
+    if not is_split:
+        return (condors(least),)
+    # L3 that both together would sell is kept by the condors' sleeve; by the other what that one has no room for.
+    first = condors(np.zeros_like(least))
+    second = small_caps(first, np.zeros_like(least))
+    more = second.solution.contracts[0]
+    if (first.solution.contracts[0] + more < least).any():
+        first = condors(np.maximum(least - more, 0.0))
+        second = small_caps(first, least)
     return (first, second)
 
 
-def _targets(target: PhaseTarget, plan: SlotPlan, table: UnitTable, sleeves: tuple[Sleeve, ...]) -> tuple[int, ...]:
-    """Return the whole units of each row that should be held.
+def _targets(
+    target: PhaseTarget, plan: SlotPlan, table: UnitTable, sleeves: tuple[Sleeve, ...]
+) -> tuple[tuple[int, ...], tuple[tuple[str, str], ...]]:
+    """Return the whole units of each row that should be held, and (leg, limit) of idle L3 that a limit lets go.
 
     COOLDOWN and MONETISE add nothing and their sizing takes nothing away (the harvest is an action of its own); OFF
     holds nothing but what no order may touch.
     """
     if target.phase in (Phase.MONETISE, Phase.COOLDOWN):
-        return plan.held
+        return plan.held, ()
     if target.phase is Phase.OFF:
-        return tuple(held if fixed else 0 for held, fixed in zip(plan.held, plan.fixed, strict=True))
+        return tuple(held if fixed else 0 for held, fixed in zip(plan.held, plan.fixed, strict=True)), ()
     contracts = sum(sleeve.solution.contracts[0] for sleeve in sleeves)
     targets = plan.spread(np.asarray(contracts), table.gain[:, DESIGN] > 0.0)
     demands = [sleeve.demand for sleeve in sleeves]
@@ -219,4 +243,4 @@ def _targets(target: PhaseTarget, plan: SlotPlan, table: UnitTable, sleeves: tup
         gain=sum(float(demand.ceiling[0] * max(demand.loss[0], 0.0)) for demand in demands),
         delta=float(demands[0].delta_room[0]),
     )
-    return trimmed(plan, table, targets, DESIGN, limits)
+    return idle_kept(plan, table, trimmed(plan, table, targets, DESIGN, limits), DESIGN, limits)

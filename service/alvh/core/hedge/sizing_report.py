@@ -8,7 +8,7 @@ import numpy as np
 from alvh.core.hedge.baseline import baseline
 from alvh.core.hedge.book import LEGS, FinancingSpread
 from alvh.core.hedge.breakevens import leg_break_evens
-from alvh.core.hedge.constraints import Binding, bindings, floor_binding, missing_share, sleeve_binding
+from alvh.core.hedge.constraints import Binding, bindings, floor_binding, idle_binding, missing_share, sleeve_binding
 from alvh.core.hedge.costs import carry, expected_return, held_to_expiry
 from alvh.core.hedge.delta import Deltas
 from alvh.core.hedge.exposure import DESIGN, FIXED_SHOCKS, HIGH, LOW, UP_MOVE, Budget, Exposure, accrued
@@ -21,6 +21,7 @@ from alvh.core.hedge.scenario import financing_delta, financing_losses
 from alvh.core.hedge.sizing_inputs import SizingInputs
 from alvh.core.hedge.slots import SlotPlan, Slots
 from alvh.core.hedge.solver import Demand, Solution
+from alvh.core.hedge.structural import STRUCTURAL
 from alvh.core.hedge.units import UnitBoard, UnitTable
 
 BREAK_EVEN_DAYS: Final = (0.0, 14.0)
@@ -66,6 +67,7 @@ class Worked:
     guards: Guards
     sleeves: tuple[Sleeve, ...]
     targets: tuple[int, ...]
+    idle_sold: tuple[tuple[str, str], ...]
 
     @property
     def spreads(self) -> tuple[FinancingSpread, ...]:
@@ -125,7 +127,7 @@ def report(worked: Worked) -> Sizing:
             held=[0 < held >= target for held, target in zip(worked.plan.held, worked.targets, strict=True)],
             prices=worked.plan.entry_prices,
         ),
-        "notes": worked.guards.notes,
+        "notes": (*worked.guards.notes, *_kept_notes(worked)),
     }
     return Sizing(**values)
 
@@ -242,6 +244,7 @@ def _limits(worked: Worked, leaning: Deltas) -> dict[str, Any]:
         each = bindings(sleeve.slots, sleeve.mix, sleeve.demand, sleeve.solution, worked.guards, inputs.refused)
         prefix = "" if sleeve is first else "small caps: "
         found += [replace(binding, detail=prefix + binding.detail) for binding in each]
+    found += [idle_binding(leg, limit) for leg, limit in worked.idle_sold]
     if floor_applies:
         found += floor_binding(gain_high, inputs.parameters.floor, float(worked.exposure.condor_losses[HIGH]))
     found += sleeve_binding(leaning.sleeve_excess, leaning.sleeve_limit)
@@ -313,6 +316,20 @@ def _legs(worked: Worked) -> tuple[LegSizing, ...]:
         for row, unit in enumerate(worked.plan.units)
     ]
     return tuple(sorted(rows, key=lambda row: LEGS.index(row.leg)))
+
+
+def _kept_notes(worked: Worked) -> tuple[str, ...]:
+    """Say which L3 stays although the mix would hold less of it (3.1)."""
+    if not worked.inputs.target.adds_allowed:
+        return ()
+    is_around = any(sleeve.solution.is_around[0] for sleeve in worked.sleeves)
+    counts = dict.fromkeys(STRUCTURAL, 0)
+    for row, unit in enumerate(worked.plan.units):
+        stays = min(worked.targets[row], worked.plan.held[row]) if unit.leg in STRUCTURAL else 0
+        if stays and (is_around or worked.table.gain[row, DESIGN] <= 0.0):
+            counts[unit.leg] += stays
+    kept = ", ".join(f"{leg} {count}" for leg, count in counts.items() if count)
+    return (f"L3_kept: {kept} held stays, more than the mix would hold",) if kept else ()
 
 
 def _deltas(worked: Worked) -> Deltas:

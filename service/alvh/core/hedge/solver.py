@@ -4,7 +4,7 @@ Arrays carry portfolios on their first axis and the five legs of `book.LEGS` on 
 ten thousand of them are the same arithmetic (methodology 4.8).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -14,11 +14,13 @@ from alvh.core.hedge.book import LEGS
 from alvh.core.hedge.mix import LADDERS, Mix, tilted
 from alvh.core.hedge.pricing import Floats
 from alvh.core.hedge.slots import Slots
+from alvh.core.hedge.structural import IS_STRUCTURAL, largest
 
 Ints = NDArray[np.int64]
 
 # Fractions and floors are compared with this much slack: real numbers of contracts carry rounding from the solve.
 ROUNDING: Final = 1e-9
+_NONE: Final = np.zeros(len(LEGS), dtype=np.bool_)
 # A limit in dollars is kept to this share of itself: sums of the same products in another order differ in the last bit.
 _SLACK: Final = 1e-12
 
@@ -37,6 +39,8 @@ class Demand:
         premium_limit: greatest premium at risk.
         delta_room: what the hedge may take off the book's delta; inf where no small caps are held.
         held: contracts held in each segment of the slots, (B, 5, segments).
+        least: contracts held that stay whatever the target, (B, 5); only the hard limits bring them down.
+        over_insured: offset at the design shock that even these may not pass, ratio.
         most: most contracts permitted by the guards, (B, 5); inf where none.
         halved: legs the high-VIX guard halves, (5,).
     """
@@ -50,8 +54,14 @@ class Demand:
     premium_limit: Floats
     delta_room: Floats
     held: Floats
+    least: Floats
+    over_insured: Floats
     most: Floats
     halved: NDArray[np.bool_]
+
+
+LEAST_LIMITS: Final = ("CAP", "PREMIUM", "BOOK_DELTA", "CEILING")
+"""What may bring down contracts that stay whatever the target, highest priority first (4.8)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +82,8 @@ class Solution:
         contracts: whole.
         scale_cap: what the cap leaves of `wanted`, ratio; likewise `scale_premium`, `scale_delta`.
         ceiling_skipped: whether the ceiling stopped the rounding of a leg.
+        is_around: whether the legs were sized around contracts that stay beyond the mix; `wanted` holds these too.
+        least: what each of `LEAST_LIMITS` leaves of them, ratio, (B, 4).
     """
 
     target: Floats
@@ -89,6 +101,8 @@ class Solution:
     scale_premium: Floats
     scale_delta: Floats
     ceiling_skipped: NDArray[np.bool_]
+    is_around: NDArray[np.bool_]
+    least: Floats
 
 
 def solve(slots: Slots, mix: Mix, demand: Demand, tiltable: NDArray[np.bool_] | None) -> Solution:
@@ -108,16 +122,12 @@ def solve(slots: Slots, mix: Mix, demand: Demand, tiltable: NDArray[np.bool_] | 
         mix = tilted(mix, slots, tiltable)
         tilt, ratios = _choose_tilt(slots, mix, demand, budget)
     wanted = _wanted(slots, mix, tilt, target)
-    bounds = (
-        _share(slots, wanted, slots.cost, budget),
-        _share(slots, wanted, slots.premium, demand.premium_limit),
-        _share(slots, wanted, -slots.delta, demand.delta_room),
-    )
+    bounds = _bounds(slots, wanted, demand, budget)
     scaled = wanted * np.minimum(np.minimum(bounds[0], bounds[1]), bounds[2])[:, None]
     real = _guarded(scaled, demand)
-    contracts, skipped = _round(slots, real, target, demand)
+    contracts, skipped = _round(slots, real, target, demand, np.zeros_like(real), ~_NONE)
     rows = np.arange(target.size)
-    return Solution(
+    solution = Solution(
         target=target,
         feasibility=ratios[rows, tilt],
         feasibility_untilted=ratios[:, 0],
@@ -133,6 +143,18 @@ def solve(slots: Slots, mix: Mix, demand: Demand, tiltable: NDArray[np.bool_] | 
         scale_premium=bounds[1],
         scale_delta=bounds[2],
         ceiling_skipped=skipped,
+        is_around=np.asarray((contracts < demand.least).any(axis=1)),
+        least=np.ones((target.size, len(LEAST_LIMITS))),
+    )
+    return _around(slots, demand, solution, budget) if solution.is_around.any() else solution
+
+
+def _bounds(slots: Slots, wanted: Floats, demand: Demand, budget: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return what cap, premium limit and book delta leave of `wanted`, ratios."""
+    return (
+        _share(slots, wanted, slots.cost, budget),
+        _share(slots, wanted, slots.premium, demand.premium_limit),
+        _share(slots, wanted, -slots.delta, demand.delta_room),
     )
 
 
@@ -142,6 +164,73 @@ def _share(slots: Slots, wanted: Floats, each: Floats, limit: Floats) -> Floats:
     fits = used <= limit * (1.0 + _SLACK)
     finite = np.where(fits, 0.0, np.maximum(limit, 0.0))
     return np.where(fits, 1.0, np.minimum(slots.scale(wanted, each, finite), 1.0))
+
+
+def _around(slots: Slots, demand: Demand, first: Solution, budget: Floats) -> Solution:
+    """Size the other legs around held contracts that stay: the mix gives way before they are sold (3.1, 4.8).
+
+    The legs stand at the same multiple of the mix, but nowhere below what stays; the multiple is the greatest that
+    reaches the target and keeps every limit.
+    """
+    count = first.target.size
+    shares, least = _stays(slots, demand)
+
+    def at(multiple: Floats) -> Floats:
+        return np.maximum(multiple[:, None] * first.wanted, least)
+
+    def up_to(each: Floats, limit: Floats) -> Floats:
+        return largest(lambda multiple: slots.total(at(multiple), each) <= limit * (1.0 + _SLACK), count)
+
+    to_target = up_to(slots.gain, first.target)
+    bounds = (
+        up_to(slots.cost, budget),
+        up_to(slots.premium, demand.premium_limit),
+        up_to(-slots.delta, demand.delta_room),
+    )
+    wanted = at(to_target)
+    scaled = at(np.minimum.reduce((to_target, *bounds)))
+    real = np.maximum(_guarded(scaled, demand), least)
+    contracts, skipped = _round(slots, real, first.target, demand, least, ~IS_STRUCTURAL)
+    gains = [slots.total(at(np.minimum(to_target, bound)), slots.gain) for bound in bounds]
+    whole = slots.total(wanted, slots.gain)
+    scales = [np.where(whole > 0.0, gain / np.where(whole > 0.0, whole, 1.0), 1.0) for gain in gains]
+    here = first.is_around
+    return replace(
+        first,
+        wanted=np.where(here[:, None], wanted, first.wanted),
+        scaled=np.where(here[:, None], scaled, first.scaled),
+        real=np.where(here[:, None], real, first.real),
+        contracts=np.where(here[:, None], contracts, first.contracts),
+        scale_cap=np.where(here, scales[0], first.scale_cap),
+        scale_premium=np.where(here, scales[1], first.scale_premium),
+        scale_delta=np.where(here, scales[2], first.scale_delta),
+        ceiling_skipped=np.where(here, skipped, first.ceiling_skipped),
+        least=np.where(here[:, None], shares, first.least),
+    )
+
+
+def _stays(slots: Slots, demand: Demand) -> tuple[Floats, Floats]:
+    """Return what each of `LEAST_LIMITS` leaves of the contracts that stay, (B, 4), and how many do, whole, (B, 5)."""
+    limits = (demand.cap, demand.premium_limit, demand.delta_room, demand.over_insured * np.maximum(demand.loss, 0.0))
+
+    def fits(contracts: Floats, place: int) -> NDArray[np.bool_]:
+        if place == 0:
+            used = slots.true_cost(contracts, demand.held)
+        else:
+            used = slots.total(contracts, (slots.premium, -slots.delta, slots.gain)[place - 1])
+        return np.asarray(used <= limits[place] * (1.0 + _SLACK))
+
+    def left(place: int) -> Floats:
+        return largest(lambda share: fits(share[:, None] * demand.least, place), demand.loss.size)
+
+    places = range(len(LEAST_LIMITS))
+    shares = np.stack([left(place) for place in places], axis=1)
+    least = np.floor(shares.min(axis=1)[:, None] * demand.least + ROUNDING)
+    for leg in np.flatnonzero(IS_STRUCTURAL):  # what the shares of whole contracts lost and the limits leave room for
+        trial = least.copy()
+        trial[:, leg] = np.minimum(trial[:, leg] + 1.0, demand.least[:, leg])
+        least = np.where(np.all([fits(trial, place) for place in places], axis=0)[:, None], trial, least)
+    return shares, least
 
 
 def _choose_tilt(slots: Slots, mix: Mix, demand: Demand, budget: Floats) -> tuple[Ints, Floats]:
@@ -178,17 +267,34 @@ def _guarded(scaled: Floats, demand: Demand) -> Floats:
     return np.minimum(np.where(demand.halved, halved, scaled), demand.most)
 
 
-def _round(slots: Slots, real: Floats, target: Floats, demand: Demand) -> tuple[Ints, NDArray[np.bool_]]:
-    """Floor all, then one pass that adds at most one contract per leg; return contracts and who met the ceiling."""
+def _round(
+    slots: Slots, real: Floats, target: Floats, demand: Demand, least: Floats, rising: NDArray[np.bool_]
+) -> tuple[Ints, NDArray[np.bool_]]:
+    """Floor all, then one pass that adds at most one contract per leg; return contracts and who met the ceiling.
+
+    Args:
+        slots: what the legs offer.
+        real: contracts to be rounded.
+        target: gain at which the pass stops.
+        demand: of the portfolios.
+        least: contracts that stay whatever the target, (B, 5).
+        rising: legs that the pass may add to, (5,). Around contracts that stay this is not L3: one more of it would
+            stay too, and the same question asked again would have another answer.
+    """
     spent = slots.true_cost(np.floor(real + ROUNDING), demand.held)
     over = spent > demand.cap * (1.0 + _SLACK)
     if over.any():
         # Selling does not bring the entry cost back: scale what is kept until the held prices themselves fit the cap.
-        real = np.where(over[:, None], real * _held_share(slots, real, demand)[:, None], real)
+        def kept(share: Floats) -> Floats:
+            return np.maximum(share[:, None] * real, least)
+
+        share = largest(lambda share: slots.true_cost(kept(share), demand.held) <= demand.cap, real.shape[0])
+        real = np.where(over[:, None], kept(share), real)
     contracts = np.floor(real + ROUNDING)
     order = _order(slots, real - contracts)
     rows = np.arange(real.shape[0])
     most = np.where(demand.halved, np.ceil(real - ROUNDING), np.where(np.isfinite(demand.most), demand.most, np.inf))
+    most = np.where(rising, most, contracts)
     gain = slots.total(contracts, slots.gain)
     skipped = np.zeros(real.shape[0], dtype=np.bool_)
     for place in range(len(LEGS)):
@@ -206,16 +312,6 @@ def _round(slots: Slots, real: Floats, target: Floats, demand: Demand) -> tuple[
         contracts = np.where(take[:, None], trial, contracts)
         gain = np.where(take, trial_gain, gain)
     return contracts.astype(np.int64), skipped
-
-
-def _held_share(slots: Slots, real: Floats, demand: Demand) -> Floats:
-    """Return the largest multiple of `real` in [0, 1] whose HC fits the cap, by bisection (HC rises with it)."""
-    low, high = np.zeros(real.shape[0]), np.ones(real.shape[0])
-    for _ in range(48):  # to a share of 4e-15, below any fraction of a contract that matters
-        middle = 0.5 * (low + high)
-        fits = slots.true_cost(middle[:, None] * real, demand.held) <= demand.cap
-        low, high = np.where(fits, middle, low), np.where(fits, high, middle)
-    return low
 
 
 def _order(slots: Slots, fractions: Floats) -> Ints:
