@@ -122,7 +122,7 @@ class Action(Part):
 
     action: str = of("OPEN, CLOSE, ROLL, HARVEST, WIDEN, ROLL_OUT, TIGHTEN, FIN, DE_RISK, HOLD_NEW or HOLD")
     leg: str = of("L1, L1b, L2, L3a, L3b, FIN or COND; ALL where a HOLD speaks of no leg")
-    instrument: str = of("OCC or CFE symbol; empty where nothing is held and nothing is to be done")
+    instrument: str = of("OCC or CFE symbol, or an ETP's ticker; empty where nothing is held and nothing is to be done")
     side: str = of("BUY, SELL or NONE")
     qty: int = of("contracts to trade, not negative", "contracts")
     qty_before: int = of("held before, signed", "contracts")
@@ -137,12 +137,15 @@ class Action(Part):
     )
     vega: float | None = of("of one contract per volatility point", "points per vol point", default=None)
     iv: float | None = of("implied volatility", "decimal", default=None)
-    multiplier: float = of("dollars per point", "USD")
+    multiplier: float = of("dollars per point, of shares 1", "USD")
     est_cost: float | None = of("cash paid (+) or received (-) without fees", "USD", default=None)
     fees: float | None = of("fees", "USD", default=None)
     time_window: str | None = of("when to trade, ET", default=None)
     depends_on: str | None = of("the action that must be filled first", default=None)
-    reason: str | None = of("the rule that asks for it, where it is one of the leg's own", default=None)
+    reason: str | None = of(
+        "the rule that asks for it, where it is one of the leg's own; of a stand-in what it is bought in place of",
+        default=None,
+    )
     is_choice: bool = of("one of several ways for a person to choose; paper execution leaves it alone", default=False)
 
 
@@ -172,12 +175,12 @@ class RuleCheck(Part):
 class PackageLeg(Part):
     """One leg of a package."""
 
-    instrument: str = of("OCC or CFE symbol")
+    instrument: str = of("OCC or CFE symbol, or an ETP's ticker")
     ratio: int = of("contracts per package, signed")
     conid: int | None = of("the broker's contract id where known", default=None)
     trading_class: str = of("trading class")
-    last_trade_date: str = of("last day it trades, ISO date")
-    settlement: str = of("am, pm or vro")
+    last_trade_date: str = of("last day it trades, ISO date; empty for shares")
+    settlement: str = of("am, pm or vro; none of shares, which do not settle")
     quote_age: float | None = of("age of its quote", "seconds", default=None)
 
 
@@ -373,6 +376,6 @@ class TargetLeg(Part):
     """Contracts of one instrument wanted."""
 
     leg: str = of("L1, L1b, L2, L3a, L3b, FIN")
-    instrument: str = of("OCC or CFE symbol")
+    instrument: str = of("OCC or CFE symbol, or an ETP's ticker")
     target_quantity: int = of("wanted, signed", "contracts")
     current_quantity: int = of("held before, signed", "contracts")

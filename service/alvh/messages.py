@@ -117,7 +117,9 @@ class HedgeAdjustment(Part):
     hc_accrual: float | None = of("what it costs over the horizon if nothing moves", "USD", default=None)
     hc_pct: float | None = of("that as a share of the credit", "%", default=None)
     cost_to_date: float | None = of("hedge cost of this condor's life so far, taken off the cap", "USD", default=None)
-    premium_at_risk: float | None = of("debits that can be lost", "USD", default=None)
+    premium_at_risk: float | None = of(
+        "debits that can be lost: of options, and the whole price of shares", "USD", default=None
+    )
     wacc_p: float | None = of("yearly cost of the capital tied in the hedge", "1/year", default=None)
     irr_gross: float | None = of("condor return, simple annual, before hedge", "1/year", default=None)
     irr_net: float | None = of("the same after hedge cost", "1/year", default=None)
@@ -135,7 +137,11 @@ class HedgeAdjustment(Part):
     pricing: Literal["quotes", "model", "none"] = of("quotes, model surface, or no price in this message")
     executable: bool = of("every leg is priced at live quotes that passed the liquidity gate; never true for a model")
     # Risk first
-    worst_case_hedge: float | None = of("most the hedge can lose", "USD", default=None)
+    worst_case_hedge: float | None = of(
+        "most the hedge can lose: debits, calendars at their stop, futures alone at a VIX of 9, fees",
+        "USD",
+        default=None,
+    )
     book_max_loss: float | None = of("most condors and hedge can lose together", "USD", default=None)
     margin_estimate: float | None = of("futures and options margin, not netted", "USD", default=None)
     loss_vix_down: float | None = of("loss at VIX -3 with SPX +3 %", "USD", default=None)
@@ -181,8 +187,12 @@ class HedgeAdjustment(Part):
     feasibility_r_untilted: float | None = of("the same of the phase's own mix", "ratio", default=None)
     tilt: dict[str, float] = of("share of the gain by leg that was used; the contract ladder's is `ladder`", default={})
     shortfall: float | None = of("wanted gain that is not reached", "USD", default=None)
-    residual_unhedged: float | None = of("gain lost to legs that could not be had", "USD", default=None)
-    fallbacks_used: list[str] = of("replacements taken for want of liquidity", default=[])
+    residual_unhedged: float | None = of(
+        "gain at the design shock lost to legs that could be had in no form", "USD", default=None
+    )
+    fallbacks_used: list[str] = of(
+        "replacements taken for want of liquidity: leg and outright_call, next_expiry, future, etp or skip", default=[]
+    )
     liquidity: list[LiquidityCheck] = of("the gate's verdict per leg", default=[])
     # Alternative, protocols, discipline, workflow
     put_hedge: PutHedge | None = of("IWM puts that cover the small caps, where these were chosen", default=None)

@@ -131,3 +131,4 @@ class Fees(Knobs):
 
     option: float = Field(default=1.00, ge=0, description="per option contract and side")
     future_spread: float = Field(default=4.00, ge=0, description="per futures calendar")
+    etp_share: float = Field(default=0.005, ge=0, description="per share of a volatility ETP and side")

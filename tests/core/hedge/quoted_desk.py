@@ -31,14 +31,35 @@ def engine(portfolio: dict[str, Any]) -> Engine:
 
 
 def market(
-    number: int, spx: float, vix: float, *, chains: bool = True, curve: bool = True, width: float = 1.0
+    number: int,
+    spx: float,
+    vix: float,
+    *,
+    chains: bool = True,
+    curve: bool = True,
+    width: float = 1.0,
+    futures_width: float | None = 1.0,
+    etps: dict[str, tuple[float, float]] | None = None,
 ) -> Iterator[Event]:
-    """All that one session's close brings; `width` multiplies the spreads of VIX options."""
+    """All that one session's close brings.
+
+    `width` multiplies the spreads of VIX options, `futures_width` those of VIX futures, which None leaves unquoted;
+    `etps` are bid and ask of volatility ETPs.
+    """
     today, _, at = SESSIONS[number]
     prices = {"IWM": spx / 27, "RUT": spx / 2.7, "RVX": vix + 5.0, "SPX": spx, "VIX": vix, "VVIX": 90.0}
     for name, price in prices.items():
         yield Quote(ts_event=at, ts_recv=at, instrument_id=name, last_price=price)
-    nodes = vx_curve(CALENDAR, today, vix)
+    for name, (bid, ask) in (etps or {}).items():
+        yield Quote(
+            ts_event=at, ts_recv=at, instrument_id=name, last_price=(bid + ask) / 2, bid_price=bid, ask_price=ask
+        )
+    nodes = tuple(
+        (day, level, None, None)
+        if futures_width is None or bid is None or ask is None
+        else (day, level, level - futures_width * (level - bid), level + futures_width * (ask - level))
+        for day, level, bid, ask in vx_curve(CALENDAR, today, vix)
+    )
     if curve:
         yield FuturesCurve(ts_event=at, ts_recv=at, symbol="VX", nodes=nodes)
     if chains:

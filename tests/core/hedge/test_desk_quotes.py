@@ -47,7 +47,7 @@ def test_a_year_of_jumps_and_gaps_never_stops_it() -> None:
 
 def test_wide_quotes_are_refused_and_said() -> None:
     made = engine(PROGRAM)
-    (first,) = told(made, market(0, 5000.0, 15.0, width=20.0))
+    (first,) = told(made, market(0, 5000.0, 15.0, width=20.0, futures_width=20.0))
     assert "LIQ" in first["reason_codes"]
     assert [action for action in first["actions"] if action["qty"]] == []
     assert not any(check["passed"] for check in first["liquidity"])

@@ -1,5 +1,6 @@
 """Rolling, harvesting and stopping: the worked ROLL_UP, each rule at its edge, and what a harvest may spend."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -160,3 +161,30 @@ def test_never_sells_more_than_held_and_never_doubles(
     assert not {"L3a", "L3b"} & set(sell)
     plan = HarvestPlan.shared(proceeds, cost_to_date=cost)
     assert plan.repays + plan.reinvest <= max(proceeds, 0.0) + 1e-9
+
+
+@pytest.mark.parametrize(("leg", "dte", "due_now"), [
+    ("L1", 8, None), ("L1", 7, ("ROLL", "dte<=7")), ("L1b", 7, ("ROLL", "dte<=7")), ("L3a", 60, None),
+    ("L3a", 7, ("ROLL", "dte<=7")), ("L3b", 131, None), ("L3b", 130, ("AGE", "dte<=130")),
+])  # fmt: skip
+def test_a_future_in_place_of_calls_rolls_by_its_own_time(leg: str, dte: int, due_now: tuple[str, str] | None) -> None:
+    # Neither its delta of one nor what it has multiplied to is a rule of a future's.
+    held = HeldLeg(leg=leg, dte=dte, delta=1.0, multiple=3.0, extrinsic_share=0.0, stand_in="future")
+    found = due(held, Circumstances())
+    assert (None if found is None else (found.action, found.rule)) == due_now
+
+
+def test_shares_in_place_of_calls_roll_after_as_long_as_a_future_is_held() -> None:
+    for leg in ("L1", "L3a", "L3b"):
+        young = HeldLeg(leg=leg, dte=30, stand_in="share", held_days=22)
+        assert due(young, Circumstances()) is None
+        found = due(replace(young, held_days=23), Circumstances())
+        assert found is not None
+        assert (found.action, found.rule) == ("ROLL", "held>=23 days")
+
+
+def test_nothing_of_l1_is_rolled_before_a_release_of_the_day() -> None:
+    before = Circumstances(release_pending=True)
+    for stand_in, days in (("future", 0), ("share", 30)):
+        assert due(HeldLeg(leg="L1", dte=5, stand_in=stand_in, held_days=days), before) is None
+        assert due(HeldLeg(leg="L3a", dte=5, stand_in=stand_in, held_days=days), before) is not None

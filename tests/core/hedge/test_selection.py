@@ -126,7 +126,41 @@ def test_fallback_three_is_a_future_with_the_same_delta() -> None:
     choice = choose_leg("L3a", market(quotes(MONTHLIES[3], half=0.4)), RULES)
     assert (choice.fallback, choice.contracts[0].symbol) == ("future", "VXMU26")
     assert choice.per_unit == pytest.approx(0.5, abs=0.03)
-    assert choice.unit() is None
+    unit = choice.unit(1.5)
+    assert unit is not None
+    assert [(part.symbol, part.days, part.price, part.bid, part.ask) for part in unit.futures] == [
+        ("VXMU26", 121, 20.30, pytest.approx(20.28), pytest.approx(20.32))
+    ]
+    assert (unit.multiplier, unit.fee_usd, unit.per_unit) == (100.0, 1.5, choice.per_unit)
+
+
+def test_a_future_is_vx_where_vxm_is_too_wide_and_later_where_none_is_near() -> None:
+    wide = [CurveNode(expiry=e, settle=f, bid=f - 0.05, ask=f + 0.05) for e, f in FORWARDS.items()]
+    choice = choose_leg("L1", replace(market(quotes(MONTHLIES[0], half=0.4)), futures=wide), RULES)
+    assert (choice.fallback, choice.contracts[0].symbol) == ("future", "VXM26")
+    assert choice.rejected[-1] == "VXMM26: wide"
+    # The delta of what failed: a call spread's, in VX contracts of ten times the size.
+    spread = 0.5149 - 0.1104
+    assert choice.per_unit == pytest.approx(0.1 * spread, abs=0.01)
+    late = [node for node in all_quotes().futures if node.expiry > MONTHLIES[1]]
+    later = choose_leg("L1", replace(market(quotes(MONTHLIES[0], half=0.4)), futures=late), RULES)
+    assert later.contracts[0].symbol == "VXMQ26", "93 days are still below the hundred of L3a"
+    near = choose_leg("L3b", replace(market(quotes(MONTHLIES[6], half=0.4)), futures=late[:2]), RULES)
+    assert near.fallback == "skip"
+    assert {"VXM: no_expiry", "VX: no_expiry"} <= set(near.rejected)
+
+
+def test_where_vxm_is_quoted_apart_vx_does_not_stand_for_it() -> None:
+    base = market(quotes(MONTHLIES[0], half=0.4))
+    own = [CurveNode(expiry=MONTHLIES[0], settle=18.61, bid=18.60, ask=18.63)]
+    choice = choose_leg("L1", replace(base, minis=own), RULES)
+    assert (choice.contracts[0].symbol, choice.contracts[0].bid, choice.contracts[0].ask) == ("VXMM26", 18.60, 18.63)
+    for minis, age, said in ((own, 61.0, "VXMM26: stale"), ([], 0.0, "VXMM26: no_quote")):
+        other = choose_leg("L1", replace(base, minis=minis, minis_age_s=age), RULES)
+        assert other.contracts[0].symbol == "VXM26"
+        assert said in other.rejected
+    calendar = choose_leg("L2", replace(base, minis=own), RULES)
+    assert [part.symbol for part in calendar.contracts] == ["VXM26", "VXN26"], "VXM has no second month here"
 
 
 def test_fallback_four_is_an_etp_and_five_a_residual() -> None:
@@ -137,8 +171,19 @@ def test_fallback_four_is_an_etp_and_five_a_residual() -> None:
     base = market(quotes(MONTHLIES[3], half=0.4), etps=[etp])
     choice = choose_leg("L3a", replace(base, futures=unquoted), RULES)
     assert (choice.fallback, choice.contracts[0].symbol) == ("etp", "VIXY")
+    unit = choice.unit(0.005)
+    assert unit is not None
+    assert [(part.symbol, part.bid, part.ask) for part in unit.shares] == [("VIXY", 40.0, 40.1)]
+    assert (unit.multiplier, unit.fee_usd, unit.per_unit) == (1.0, 0.005, choice.per_unit)
+    assert choice.rejected[-2:] == ("VXMU26: no_quote", "VXU26: no_quote")
+    note = EtpQuote(symbol="VXX", bid=50.0, ask=50.1)
+    worst = EtpQuote(symbol="VIXY", bid=36.0, ask=40.1)
+    second = choose_leg("L3a", replace(base, futures=unquoted, etps=[note, worst]), RULES)
+    assert second.contracts[0].symbol == "VXX"
+    assert second.rejected[-1] == "VIXY: wide", "10.8 % of the middle"
     skipped = choose_leg("L3a", replace(base, futures=unquoted, etps=()), RULES)
     assert (skipped.fallback, skipped.residual_unhedged, skipped.reason) == ("skip", True, "wide")
+    assert skipped.rejected[-3:] == ("VIXY: no_quote", "VXX: no_quote", "VXX call spread: no chain of VXX")
     assert skipped.unit() is None
 
 
@@ -146,13 +191,19 @@ def test_shares_of_an_etp_move_like_the_option_they_replace() -> None:
     etp = EtpQuote(symbol="VIXY", bid=39.9, ask=40.1, beta=0.9)
     shares = etp_shares(0.5, 20.0, etp)
     assert shares * 40.0 * 0.9 * 0.01 == pytest.approx(0.5 * 100 * 20.0 * 0.01)
+    # An option of 120 days answers to a per cent of the 30-day future by half a per cent: sqrt(30/120) (4.3).
+    assert etp_shares(0.5, 20.0, etp, days=120.0) == pytest.approx(0.5 * shares)
 
 
 def test_stale_quotes_leave_nothing() -> None:
-    stale = replace(all_quotes(), quote_age_s=61.0)
+    stale = replace(all_quotes(), quote_age_s=61.0, futures_age_s=61.0)
     for choice in choose_legs(stale, RULES).values():
         assert (choice.passed, choice.executable, choice.residual_unhedged) == (False, False, True)
         assert choice.reason == "stale"
+    fresh_futures = replace(all_quotes(), quote_age_s=61.0)
+    assert {leg: choice.fallback for leg, choice in choose_legs(fresh_futures, RULES).items()} == {
+        "L1": "future", "L1b": "future", "L2": None, "L3a": "future", "L3b": "future",
+    }  # fmt: skip
 
 
 def test_weeklies_are_no_months_and_a_future_that_stands_alone_is_one() -> None:

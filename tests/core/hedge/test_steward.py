@@ -20,6 +20,9 @@ def change(leg: str, units: int, held: int = 0) -> Any:  # noqa: ANN401 - what t
     class Lot:
         leg: str
         quantity: int
+        kind: str = "option"
+        multiplier: float = 100.0
+        per_unit: float = 1.0
 
     @dataclass(frozen=True)
     class Change:
@@ -29,6 +32,26 @@ def change(leg: str, units: int, held: int = 0) -> Any:  # noqa: ANN401 - what t
         unit: Any
 
     return Change(lot=Lot(leg, abs(units)), units=units, held=held, unit=SimpleNamespace(terms=leg))
+
+
+def made_of(kind: str, units: int, per_unit: float, multiplier: float = 100.0) -> Any:  # noqa: ANN401 - as above
+    from dataclasses import replace  # noqa: PLC0415 - of the stand-in
+
+    of_leg = change("L1", units)
+    return replace(of_leg, lot=replace(of_leg.lot, kind=kind, per_unit=per_unit, multiplier=multiplier))
+
+
+def test_what_stands_in_for_calls_is_bought_back_for_what_it_stands_for() -> None:
+    # Ten calls are four futures of delta 0.4, and four futures ten calls; parts of a contract are not bought.
+    for sold, bought, kept in (
+        (made_of("option", -10, 1.0), made_of("future", 6, 0.4), 4),
+        (made_of("option", -4, 1.0), made_of("future", 6, 0.4), 1),
+        (made_of("future", -4, 0.4), made_of("option", 12, 1.0), 10),
+        (made_of("future", -3, 0.41), made_of("future", 5, 0.39), 3),
+        (made_of("future", -10, 0.4), made_of("future", 2, 0.04, 1000.0), 1),
+    ):
+        found, _ = without_growth([sold, bought], sizing(L1=10.0))
+        assert [each.units for each in found] == [sold.units, kept]
 
 
 def sizing(**gains: float) -> Any:  # noqa: ANN401 - what the rule looks at of a sizing

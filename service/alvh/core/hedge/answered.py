@@ -82,12 +82,12 @@ def remember(
         "lots": Holdings(lots=[change.lot for change in changes]).as_plain()["lots"],
         "units": [change.units for change in changes],
         "prices": [list(change.prices) for change in changes],
-        "each": [None if row is None else [row.gain_design, row.cost, row.premium] for row in known],
+        "each": [None if row is None else [row.gain_design, row.cost, row.at_risk] for row in known],
         "held": held,
         "moves": [move.as_plain() for move in moves],
         "sized": None if sizing is None else {
             "gain": sizing.gain_design, "loss": sizing.protected_loss_design, "cost": sizing.cost, "cap": sizing.cap,
-            "premium": sizing.premium_at_risk, "ceiling": sizing.ceiling,
+            "premium": sizing.premium_at_risk + sizing.loss_at_stops, "ceiling": sizing.ceiling,
         },
         "limits": [limits.approvals, limits.above[0], limits.above[1], limits.override, limits.premium],
     }  # fmt: skip
@@ -102,7 +102,7 @@ def want(state: PortfolioState, legs: Sequence[TargetLeg]) -> None:
 
 def forget_settled(state: PortfolioState, before: Holdings, after: Holdings) -> None:
     """Let what has settled or was relabelled leave the hedge wanted."""
-    gone = _counts(before).keys() - _counts(after).keys()
+    gone = {symbol for _, symbol in _counts(before)} - {symbol for _, symbol in _counts(after)}
     if gone and "wanted" in state.hedge:
         state.hedge["wanted"] = [row for row in state.hedge["wanted"] if row[1] not in gone]
 
@@ -232,10 +232,10 @@ def _amend(state: PortfolioState, answer: Answer, proposal: dict[str, Any] | Non
 
 def _follow(state: PortfolioState, proposal: Mapping[str, Any], more: Sequence[int]) -> None:
     """Let the hedge wanted follow amended units."""
-    wanted = {row[1]: row for row in state.hedge.get("wanted", [])}
+    wanted = {(row[0], row[1]): row for row in state.hedge.get("wanted", [])}
     for lot, count in zip(proposal["lots"], more, strict=True):
         for symbol, _, _, _, ratio in lot[1]:
-            row = wanted.setdefault(symbol, [lot[0], symbol, 0])
+            row = wanted.setdefault((lot[0], symbol), [lot[0], symbol, 0])
             row[2] += ratio * count
     state.hedge["wanted"] = [row for row in wanted.values() if row[2]]
 
@@ -254,21 +254,33 @@ def legs(state: PortfolioState) -> list[dict[str, Any]]:
         return []
     holdings = Holdings.from_plain(state.hedge["holdings"])
     held = _counts(holdings)
-    names = {part.symbol: lot.leg for lot in holdings.everything for part in lot.parts}
     rows = state.hedge.get("wanted")
-    wanted = dict(held) if rows is None else {symbol: count for _, symbol, count in rows}
-    names = {**{symbol: leg for leg, symbol, _ in rows or ()}, **names}
+    wanted = dict(held) if rows is None else _wanted(rows, held)
     return [
-        {"leg": names[symbol], "instrument": symbol, "target_quantity": wanted.get(symbol, 0),
-         "current_quantity": held.get(symbol, 0)}
-        for symbol in [*held, *(symbol for symbol in wanted if symbol not in held)]
-        if wanted.get(symbol, 0) or held.get(symbol, 0)
+        {"leg": leg, "instrument": symbol, "target_quantity": wanted.get((leg, symbol), 0),
+         "current_quantity": held.get((leg, symbol), 0)}
+        for leg, symbol in [*held, *(key for key in wanted if key not in held)]
+        if wanted.get((leg, symbol), 0) or held.get((leg, symbol), 0)
     ]  # fmt: skip
 
 
-def _counts(holdings: Holdings) -> dict[str, int]:
-    found: dict[str, int] = {}
+def _wanted(rows: Sequence[Sequence[Any]], held: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+    """Return the contracts wanted by leg and symbol; of a symbol that aged into another leg, under the leg it is in."""
+    legs: dict[str, list[str]] = {}
+    for leg, symbol in held:
+        legs.setdefault(symbol, []).append(leg)
+    found: dict[tuple[str, str], int] = {}
+    for leg, symbol, count in rows:
+        now = legs.get(symbol, [])
+        key = (now[0] if len(now) == 1 and leg not in now else leg, symbol)
+        found[key] = found.get(key, 0) + count
+    return found
+
+
+def _counts(holdings: Holdings) -> dict[tuple[str, str], int]:
+    found: dict[tuple[str, str], int] = {}
     for lot in holdings.everything:
         for part in lot.parts:
-            found[part.symbol] = found.get(part.symbol, 0) + lot.quantity * part.ratio
+            key = (lot.leg, part.symbol)
+            found[key] = found.get(key, 0) + lot.quantity * part.ratio
     return found

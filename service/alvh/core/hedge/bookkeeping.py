@@ -33,7 +33,7 @@ def marks_of(holdings: Holdings, snapshot: Snapshot) -> Marks:
         condor = held.at(snapshot.session)
         for line, mark in zip(condor_lines(condor), side_marks(condor, snapshot), strict=True):
             condors[line.contract.symbol] = mark
-    sleeve = {part.symbol: snapshot.mark(part.expiry, part.strike) for lot in holdings.lots for part in lot.parts}
+    sleeve = {part.symbol: snapshot.part_mark(part) for lot in holdings.lots for part in lot.parts}
     overlays = {
         part.symbol: spx_quote(snapshot, part.trading_class, part.expiry, "C", part.strike or 0.0).mid
         for lot in holdings.overlays
@@ -141,7 +141,7 @@ def part_mark(leg: str, part: LotPart, snapshot: Snapshot) -> float:
     """Return what one contract of a leg is worth now, points."""
     if leg == "FIN":
         return spx_quote(snapshot, part.trading_class, part.expiry, "C", part.strike or 0.0).mid
-    return snapshot.mark(part.expiry, part.strike)
+    return snapshot.part_mark(part)
 
 
 def _configured_financing(plain: Mapping[str, Any], expiry: date, snapshot: Snapshot) -> Lot | None:
@@ -233,7 +233,7 @@ def _close_rest(holdings: Holdings, lot: Lot, gone: set[str], snapshot: Snapshot
     """Close at its mark what a lot still holds: a calendar whose front month has settled is a naked future."""
     for part, line in zip(lot.parts, lot.lines, strict=True):
         if part.symbol not in gone:
-            mark = snapshot.mark(part.expiry, part.strike)
+            mark = snapshot.part_mark(part)
             count = -line.ratio * lot.quantity
             holdings.ledger_of(lot.leg).trade(line.contract, count, mark, fee=0.0, session=snapshot.session)
 

@@ -153,7 +153,7 @@ def ladder_bundle(
 ) -> tuple[tuple[HedgeUnit, ...], tuple[float, ...]]:
     """Return the units of a ladder that are to be had, and their contracts in one bundle."""
     kept = tuple(unit for unit in units if ladder.get(unit.leg, 0.0) > 0.0)
-    return kept, tuple(ladder[unit.leg] for unit in kept)
+    return kept, tuple(ladder[unit.leg] * unit.per_unit for unit in kept)
 
 
 def compare_both_betas(inputs: ComparisonInputs) -> tuple[Comparison, Comparison]:

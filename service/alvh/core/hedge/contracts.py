@@ -6,7 +6,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Final
 
-from alvh.core.hedge.book import HedgeUnit, VixCall, VixFuture
+from alvh.core.hedge.book import EtpShare, HedgeUnit, VixCall, VixFuture
 from alvh.core.hedge.chain import Chain
 from alvh.core.hedge.liquidity import LiquidityRules, LiquidityVerdict, Touch
 from alvh.core.hedge.model_chain import CurveNode
@@ -15,6 +15,9 @@ from alvh.errors import InputError
 
 MODEL_SLIPPAGE: Final = 0.02
 """Round trip of a VIX futures spread without quotes, points: two ticks of a spread order (methodology 4.4, 4.10)."""
+
+STAND_INS: Final = ("future", "etp")
+"""Fallbacks that are no options."""
 
 MODEL_VERDICT: Final = LiquidityVerdict(passed=True, reason="model", spread_pct=None)
 """What stands for the gate's verdict where there is nothing to gate: such a choice is valued, never executable."""
@@ -123,9 +126,12 @@ class SelectionMarket:
         session: the day of the quotes.
         vix: VIX options: the quoted chain, or the model's (`model_vix_chain`).
         pricing: `quotes` or `model`: which of the two `vix` is.
-        futures: the VIX futures curve; its quotes stand for VX and VXM alike, which arbitrage holds together.
+        futures: the VIX futures curve.
+        minis: what VXM futures are quoted at; None where nobody tells them apart: then VX's quotes stand for both,
+            which arbitrage holds together.
         etps: volatility ETPs, in the order in which they are tried.
-        quote_age_s: age of the chain and of the futures' quotes, seconds; None: unknown, which fails the gate.
+        quote_age_s: age of the chain, seconds; None: unknown, which fails the gate.
+        futures_age_s: of the futures' quotes; likewise `minis_age_s`.
         outright_l1: whether L1 may be an outright call (not above a VX1 of 30, methodology 3.5). Above 50 no outright
             call is bought at all, but chosen it is: what the guard frees is not given to other legs (4.8).
     """
@@ -134,8 +140,11 @@ class SelectionMarket:
     vix: Chain
     pricing: str
     futures: Sequence[CurveNode] = ()
+    minis: Sequence[CurveNode] | None = None
     etps: Sequence[EtpQuote] = ()
     quote_age_s: float | None = 0.0
+    futures_age_s: float | None = 0.0
+    minis_age_s: float | None = 0.0
     outright_l1: bool = True
 
 
@@ -158,7 +167,7 @@ class Contract:
         ask: likewise.
         mid: points.
         iv: decimal; None for futures and shares.
-        delta: per point of the VIX future (VIX) or of the index (SPX).
+        delta: per point of the VIX future (VIX) or of the index (SPX); of shares their beta to the 30-day future.
         vega: per volatility point.
         spread_pct: (ask - bid)/mid, per cent.
         passed: the gate's verdict on it alone (a spread may pass on its net price all the same).
@@ -198,6 +207,7 @@ class LegChoice:
         fallback: None for the first choice, else `outright_call`, `next_expiry`, `next_expiry_outright`, `future`,
             `etp` or `skip`.
         per_unit: contracts (or shares) of this that replace one unit of the leg; 1 unless it is another kind.
+        tried: what it is, where there is no contract to name.
         pricing: `quotes` or `model`.
         executable: whether it may be proposed as an order.
         rejected: what was tried before, as `<instrument>: <reason>`.
@@ -211,11 +221,22 @@ class LegChoice:
     pricing: str
     per_unit: float = 1.0
     rejected: tuple[str, ...] = ()
+    tried: str = ""
 
     @property
     def executable(self) -> bool:
         """Whether it may be proposed as an order: never at model prices."""
         return self.passed and self.pricing == "quotes"
+
+    @property
+    def is_stand_in(self) -> bool:
+        """Whether it is a future or shares in place of the leg's options."""
+        return self.fallback in STAND_INS and self.leg != "L2"
+
+    @property
+    def is_future(self) -> bool:
+        """Whether it is made of futures, whose fee is another than an option's."""
+        return self.leg == "L2" or (self.is_stand_in and self.fallback == "future")
 
     @property
     def residual_unhedged(self) -> bool:
@@ -252,11 +273,18 @@ class LegChoice:
         return total
 
     def unit(self, fee_usd: float = 1.0) -> HedgeUnit | None:
-        """Return the leg as sizing values it; None where it is skipped or made of something sizing does not model."""
-        unmodelled = self.fallback in ("future", "etp") and self.leg != "L2"
-        if unmodelled or not self.contracts or self.leg == "FIN":
+        """Return the leg as sizing values it; None where it is skipped."""
+        if not self.contracts or self.leg == "FIN":
             return None
-        if self.leg == "L2":
+        if self.is_stand_in and self.fallback == "etp":
+            return HedgeUnit(
+                leg=self.leg,
+                shares=tuple(_share(part) for part in self.contracts),
+                multiplier=1.0,
+                fee_usd=fee_usd,
+                per_unit=self.per_unit,
+            )
+        if self.is_future:
             quoted = all(part.bid is not None for part in self.contracts)
             return HedgeUnit(
                 leg=self.leg,
@@ -264,6 +292,8 @@ class LegChoice:
                 multiplier=self.contracts[0].multiplier,
                 fee_usd=fee_usd,
                 slippage=None if quoted else MODEL_SLIPPAGE,
+                # A calendar of VX is a larger contract of the same leg, no stand-in for options.
+                per_unit=self.per_unit if self.is_stand_in else 1.0,
             )
         return HedgeUnit(leg=self.leg, calls=tuple(_call(part) for part in self.contracts), fee_usd=fee_usd)
 
@@ -281,6 +311,11 @@ def _future(part: Contract) -> VixFuture:
                 symbol=part.symbol,
             )
     raise ValueError(f"{part.symbol} is no future")
+
+
+def _share(part: Contract) -> EtpShare:
+    assert part.bid is not None and part.ask is not None  # noqa: PT018 - the gate refuses what is not quoted
+    return EtpShare(symbol=part.symbol, bid=part.bid, ask=part.ask, beta=part.delta)
 
 
 def _call(part: Contract) -> VixCall:

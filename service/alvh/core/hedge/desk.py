@@ -384,7 +384,7 @@ class HedgeDesk(ReadsAccount):
             return sizing, backs
         changes = changes_of(sizing, look.holdings, look.snapshot)
         if look.keeps_hedge:
-            changes = [c for c in changes if look.leaving.get(" ".join(c.lot.symbols), "").startswith("CLOSE")]
+            changes = [c for c in changes if look.leaving.get(c.lot.key, "").startswith("CLOSE")]
         if NO_PURCHASES.issuperset(reasons):
             changes = [change for change in changes if change.units < 0]
         if look.phase.phase is Phase.MONETISE:

@@ -71,7 +71,7 @@ def _book_lot(
     units = count if package.units > 0 else -count
     paid = [told.price(symbol, price) for symbol, price in zip(lot.symbols, prices, strict=True)]
     for line, symbol, price in zip(lot.lines, lot.symbols, paid, strict=True):
-        usual = fees.for_leg(lot.leg) * abs(units * line.ratio)
+        usual = fees.of_lot(lot) * abs(units * line.ratio)
         holdings.ledger_of(lot.leg).trade(
             line.contract, units * line.ratio, price, fee=told.fee(symbol, usual), session=session
         )

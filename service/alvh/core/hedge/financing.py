@@ -79,7 +79,7 @@ def leaving(look: Look) -> dict[str, str]:
         if rule is None:
             continue
         if _passes(lot, snapshot):
-            found[" ".join(lot.symbols)] = f"{rule.action}: {rule.rule}"
+            found[lot.key] = f"{rule.action}: {rule.rule}"
         else:
             look.notes.append(f"FIN_not_bought_back: {rule.rule}, but its quotes fail the gate")
     return found
@@ -108,7 +108,7 @@ def buy_backs(holdings: Holdings, snapshot: Snapshot, going: dict[str, str]) -> 
     """Return the changes that buy back what is to go: the sold call at its ask, the bought one at its bid."""
     changes = []
     for lot in holdings.overlays:
-        if lot.leg == "FIN" and " ".join(lot.symbols) in going:
+        if lot.leg == "FIN" and lot.key in going:
             long, short = quotes_of(lot, snapshot)
             prices = (long.bid, short.ask)
             changes.append(Change(lot=lot, units=-lot.quantity, held=lot.quantity, prices=prices, unit=None))
@@ -160,7 +160,7 @@ def question_of(look: Look, sizing: Sizing, changes: Sequence[Change]) -> Financ
     debit = sum(
         change.net * change.lot.multiplier * change.units
         for change in changes
-        if change.units > 0 and change.lot.parts[0].strike is not None
+        if change.units > 0 and change.lot.is_premium
     )
     return FinancingQuestion(
         phase=look.phase.phase,

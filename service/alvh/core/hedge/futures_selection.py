@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import date
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
-from alvh.core.hedge.book import VIX_OPTION_MULTIPLIER, VX_MULTIPLIER, VXM_MULTIPLIER
+from alvh.core.hedge.book import ETP_DAYS, VIX_OPTION_MULTIPLIER, VX_MULTIPLIER, VXM_MULTIPLIER
 from alvh.core.hedge.contracts import (
     MODEL_VERDICT,
     Contract,
@@ -16,10 +17,16 @@ from alvh.core.hedge.contracts import (
     SelectionRules,
     touch_of,
 )
-from alvh.core.hedge.liquidity import Kind, Touch, gate, gate_spread
+from alvh.core.hedge.curve import vol_beta
+from alvh.core.hedge.liquidity import Kind, LiquidityVerdict, Touch, gate, gate_spread
 from alvh.core.hedge.model_chain import CurveNode
 from alvh.core.hedge.settlement import Settlement, last_trade_date
 from alvh.core.hedge.symbols import cfe_symbol, is_vix_month
+
+ETPS: Final = ("VIXY", "VXX")
+"""Volatility ETPs in the order in which they are tried: the fund before the note, which is a bank's debt."""
+
+UNQUOTED_VERDICT: Final = LiquidityVerdict(passed=False, reason="no_quote", spread_pct=None)
 
 _MULTIPLIERS: Final = MappingProxyType({"VX": VX_MULTIPLIER, "VXM": VXM_MULTIPLIER})
 
@@ -59,9 +66,10 @@ def _calendar(
     verdict = MODEL_VERDICT
     if quoted:
         kind = Kind.VX if root == "VX" else Kind.VXM
-        verdict = gate_spread(
-            kind, touch_of(bought, market.quote_age_s), touch_of(sold, market.quote_age_s), rules.liquidity
-        )
+        _, age_s = quoted_node(root, front, market)
+        verdict = gate_spread(kind, touch_of(bought, age_s), touch_of(sold, age_s), rules.liquidity)
+    elif root == "VXM" and market.minis is not None:
+        verdict = UNQUOTED_VERDICT
     return LegChoice(
         leg="L2",
         contracts=(bought, sold),
@@ -73,13 +81,23 @@ def _calendar(
     )
 
 
+def quoted_node(root: str, node: CurveNode, market: SelectionMarket) -> tuple[CurveNode, float | None]:
+    """Return a future with the quote of its own class and that quote's age; without one where its class has none."""
+    if root != "VXM" or market.minis is None:
+        return node, market.futures_age_s
+    own = next((mini for mini in market.minis if mini.expiry == node.expiry), None)
+    bid, ask = (None, None) if own is None else (own.bid, own.ask)
+    return replace(node, bid=bid, ask=ask), market.minis_age_s
+
+
 def future_contract(root: str, node: CurveNode, ratio: int, market: SelectionMarket, rules: SelectionRules) -> Contract:
-    """Return a VIX future as a contract; its quote is that of the curve, whichever of VX and VXM it is of."""
+    """Return a VIX future as a contract, at its own quote where VX and VXM are told apart."""
+    node, age_s = quoted_node(root, node, market)
     two_sided = node.bid is not None and node.ask is not None
     kind = Kind.VX if root == "VX" else Kind.VXM
     verdict = MODEL_VERDICT
     if node.bid is not None and node.ask is not None:
-        verdict = gate(kind, Touch(bid=node.bid, ask=node.ask, age_s=market.quote_age_s), rules.liquidity)
+        verdict = gate(kind, Touch(bid=node.bid, ask=node.ask, age_s=age_s), rules.liquidity)
     return Contract(
         symbol=cfe_symbol(root, node.expiry),
         trading_class=root,
@@ -103,33 +121,68 @@ def future_contract(root: str, node: CurveNode, ratio: int, market: SelectionMar
     )
 
 
-def replacements(leg: str, delta: float, market: SelectionMarket, rules: SelectionRules) -> Iterator[LegChoice]:
-    """Yield a future with the same delta, then an ETP with the same dollars per per cent of the VIX future."""
-    target = rules.windows[leg].target
-    nodes = sorted(
-        (node for node in market.futures if node.expiry > market.session and node.bid is not None),
-        key=lambda node: (abs((node.expiry - market.session).days - target), node.expiry),
-    )
+def stand_ins(leg: str, delta: float, market: SelectionMarket, rules: SelectionRules) -> Iterator[LegChoice]:
+    """Yield a future with the same delta, VXM before VX as it fits smaller books; then shares of a volatility ETP.
+
+    Each is yielded even where it cannot be had, so that what was tried is said by name. A chain of options on an ETP is
+    brought by no feed: that alternative is refused by name, and the leg is left out behind it.
+    """
     for root in ("VXM", "VX"):
-        if nodes:
-            contract = future_contract(root, nodes[0], 1, market, rules)
-            per_unit = delta * VIX_OPTION_MULTIPLIER / contract.multiplier
-            yield _single(leg, contract, "future", per_unit)
-    if not market.futures:
-        return
-    forward = float(min(market.futures, key=lambda node: abs((node.expiry - market.session).days - target)).settle)
-    for etp in market.etps:
-        yield _single(leg, _etp(etp, rules), "etp", etp_shares(delta, forward, etp))
+        node = _nearest(leg, market, rules)
+        if node is None:
+            yield _refused(leg, root, "future", "no_curve" if not market.futures else "no_expiry")
+            continue
+        contract = future_contract(root, node, 1, market, rules)
+        if contract.bid is None:
+            yield _refused(leg, contract.symbol, "future", "no_quote")
+            continue
+        yield _single(leg, contract, "future", delta * VIX_OPTION_MULTIPLIER / contract.multiplier)
+    quoted = {etp.symbol: etp for etp in market.etps}
+    forward = _forward(leg, market, rules)
+    for symbol in ETPS:
+        if symbol not in quoted or forward is None:
+            yield _refused(leg, symbol, "etp", "no_quote" if forward is not None else "no_curve")
+            continue
+        etp = quoted[symbol]
+        level, days = forward
+        yield _single(leg, _etp(etp, rules), "etp", etp_shares(delta, level, etp, days=days))
+    yield _refused(leg, f"{ETPS[-1]} call spread", "etp", f"no chain of {ETPS[-1]}")
 
 
-def etp_shares(delta: float, forward: float, etp: EtpQuote) -> float:
-    """Return the shares that gain what one option of this delta gains when the VIX future rises by one per cent.
+def _nearest(leg: str, market: SelectionMarket, rules: SelectionRules) -> CurveNode | None:
+    """Return the future nearest the leg's target tenor among those it may be opened with."""
+    wanted = rules.windows[leg]
 
-    The option gains delta·100·1 %·F; a share gains 1 %·β·P. (Methodology 1.2 writes shares = δ$/(P·β), which leaves
-    out that a share too moves by one per cent only.)
+    def rank(node: CurveNode) -> tuple[int, int, date]:
+        dte = (node.expiry - market.session).days
+        return wanted.outside(dte), abs(dte - wanted.target), node.expiry
+
+    allowed = [node for node in market.futures if wanted.least < (node.expiry - market.session).days < wanted.most]
+    return min(allowed, key=rank, default=None)
+
+
+def _forward(leg: str, market: SelectionMarket, rules: SelectionRules) -> tuple[float, int] | None:
+    """Return level and days of the future nearest the leg's target, whose option the shares stand for; None: no curve.
+
+    Quoted or not, and of any tenor: it is looked at, not traded.
+    """
+    target = rules.windows[leg].target
+    ahead = [((node.expiry - market.session).days, node) for node in market.futures if node.expiry > market.session]
+    if not ahead:
+        return None
+    days, node = min(ahead, key=lambda pair: (abs(pair[0] - target), pair[0]))
+    return float(node.settle), days
+
+
+def etp_shares(delta: float, forward: float, etp: EtpQuote, days: float = ETP_DAYS) -> float:
+    """Return the shares that gain what one option of this delta gains when the 30-day VIX future rises by one per cent.
+
+    The option gains delta·100·1 %·F times the volatility beta of its own tenor over that of 30 days; a share gains
+    1 %·β·P. (Methodology 1.2 writes shares = δ$/(P·β), which leaves out that a share too moves by one per cent only.)
     """
     price = 0.5 * (etp.bid + etp.ask)
-    return delta * VIX_OPTION_MULTIPLIER * forward / (price * etp.beta)
+    answers = float(vol_beta(days) / vol_beta(ETP_DAYS))
+    return delta * VIX_OPTION_MULTIPLIER * forward * answers / (price * etp.beta)
 
 
 def _etp(etp: EtpQuote, rules: SelectionRules) -> Contract:
@@ -149,11 +202,17 @@ def _etp(etp: EtpQuote, rules: SelectionRules) -> Contract:
         ask=etp.ask,
         mid=0.5 * (etp.bid + etp.ask),
         iv=None,
-        delta=1.0,
+        delta=etp.beta,
         vega=0.0,
         spread_pct=verdict.spread_pct,
         passed=verdict.passed,
         reason=verdict.reason,
+    )
+
+
+def _refused(leg: str, tried: str, fallback: str, reason: str) -> LegChoice:
+    return LegChoice(
+        leg=leg, contracts=(), passed=False, reason=reason, fallback=fallback, pricing="quotes", tried=tried
     )
 
 

@@ -29,6 +29,13 @@ REINVEST_SHARE: Final = 0.50
 MODEL_SLIPPAGE: Final = 0.10
 """Of a roll of one call into another at model prices: half a spread of 0.10 on each, points."""
 
+STAND_IN_ROLL_DTE: Final = 7
+"""Days to settlement at or below which a future in place of an option is rolled, as the calendar's front is (4.4)."""
+
+SHARE_ROLL_DAYS: Final = 23
+"""Days after which shares in place of an option are rolled, into options where these are to be had again: as long as a
+future bought at 30 days is held. They have no end of their own, and pay the roll of the curve every day."""
+
 ROLL_DTE: Final[Mapping[str, int]] = MappingProxyType({"L1": 10, "L1b": 10, "L2": 7, "L3a": 60, "L3b": 130})
 """Days to expiry at or below which a leg is rolled; L3b becomes L3a there."""
 
@@ -68,12 +75,14 @@ class HeldLeg:
 
     Attributes:
         leg: L1, L1b, L2, L3a, L3b or FIN.
-        dte: days to expiry, of L2 the front contract's.
+        dte: days to expiry, of L2 the front contract's; of shares the 30 days they are kept at.
         multiple: mark over entry price (of FIN: mark over credit).
         extrinsic_share: extrinsic value over that at entry; None where it is not known.
         delta: of the long strike, of FIN of the short one; None for futures.
         gain: since entry, points (L2).
         spread: F1 - F2, points (L2).
+        stand_in: `future` or `share` where it is held in place of options (L-F); empty otherwise.
+        held_days: since it was opened (shares).
     """
 
     leg: str
@@ -83,6 +92,8 @@ class HeldLeg:
     delta: float | None = None
     gain: float = 0.0
     spread: float | None = None
+    stand_in: str = ""
+    held_days: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +134,9 @@ class Due:
 
 def due(held: HeldLeg, now: Circumstances) -> Due | None:
     """Return what a held leg's rules ask for, the most pressing one; None when nothing does (3.1, 3.5, 3.6)."""
+    if held.stand_in:
+        found = _stand_in_due(held, now)
+        return None if found is None else Due(leg=held.leg, action=found[0], rule=found[1])
     found = {"L1": _call_due, "L1b": _call_due, "L2": _calendar_due, "L3a": _long_due, "L3b": _long_due,
              "FIN": _financing_due}[held.leg](held, now)  # fmt: skip
     return None if found is None else Due(leg=held.leg, action=found[0], rule=found[1])
@@ -167,6 +181,20 @@ def _long_due(held: HeldLeg, _: Circumstances) -> tuple[str, str] | None:
     if held.dte > ROLL_DTE[held.leg]:
         return None
     return ("AGE", "dte<=130") if held.leg == "L3b" else ("ROLL", "dte<=60")
+
+
+def _stand_in_due(held: HeldLeg, now: Circumstances) -> tuple[str, str] | None:
+    """Rules of futures and shares held in place of options: of delta, extrinsic value and multiples they know nothing.
+
+    They are harvested as the leg they stand in for is (half of L1 and L1b in MONETISE), and roll by their own time.
+    """
+    may_roll = not (now.release_pending and held.leg in ("L1", "L1b"))
+    if held.stand_in == "share":
+        is_due = may_roll and held.held_days >= SHARE_ROLL_DAYS
+        return ("ROLL", f"held>={SHARE_ROLL_DAYS} days") if is_due else None
+    if may_roll and held.dte <= STAND_IN_ROLL_DTE:
+        return "ROLL", f"dte<={STAND_IN_ROLL_DTE}"
+    return ("AGE", "dte<=130") if held.leg == "L3b" and held.dte <= ROLL_DTE["L3b"] else None
 
 
 def _financing_due(held: HeldLeg, now: Circumstances) -> tuple[str, str] | None:

@@ -52,7 +52,7 @@ def harvest(look: Look, sizing: Sizing, parameters: SizingParameters) -> list[Ch
         left = count
         for lot in (lot for lot in lots if lot.leg == leg):
             units = min(left, lot.quantity)
-            if units and look.snapshot.held(lot, look.fees.for_leg(leg)).is_tradable:
+            if units and look.snapshot.held(lot, look.fees.of_lot(lot)).is_tradable:
                 sales.append(sale_of(lot, units, look.snapshot, look.fees))
                 left -= units
     plan = _plan(look, sales)
@@ -68,10 +68,9 @@ def _plan(look: Look, sales: list[Change]) -> HarvestPlan:
     proceeds = gained = 0.0
     for sale in sales:
         lot, units = sale.lot, -sale.units
-        fees = look.fees.for_leg(lot.leg) * units * sum(abs(part.ratio) for part in lot.parts)
+        fees = look.fees.of_lot(lot) * units * sum(abs(part.ratio) for part in lot.parts)
         gain = (sale.net - lot.entry_price) * lot.multiplier * units
-        is_premium = lot.parts[0].strike is not None
-        proceeds += (sale.net * lot.multiplier * units if is_premium else gain) - fees
+        proceeds += (sale.net * lot.multiplier * units if lot.is_premium else gain) - fees
         gained += (look.snapshot.unit_mid(lot) - lot.entry_price) * lot.multiplier * units
     made = look.holdings.sleeve.gain_of_book(look.marks.sleeve)
     return HarvestPlan.shared(proceeds, cost_to_date=max(0.0, gained - made))
@@ -107,14 +106,15 @@ def _room(look: Look, sizing: Sizing, parameters: SizingParameters, plan: Harves
     sold = [(rows[sale.lot.leg, sale.unit.terms], -sale.units) for sale in sales if sale.unit is not None]
     after = {
         name: sum(getattr(row, name) * units for row, units in sold)
-        for name in ("cost_held", "premium", "gain_design", "spx_pct")
+        for name in ("cost_held", "at_risk", "gain_design", "spx_pct")
     }
     loss = sizing.protected_loss_design
     book = sizing.deltas.book - after["spx_pct"]
     return _Room(
         money=plan.reinvest,
         cost=sizing.cap - (sizing.cost - after["cost_held"]),
-        premium=parameters.premium_max * sizing.credit - (sizing.premium_at_risk - after["premium"]),
+        premium=parameters.premium_max * sizing.credit
+        - (sizing.premium_at_risk + sizing.loss_at_stops - after["at_risk"]),
         gain=sizing.ceiling * loss - (sizing.gain_design - after["gain_design"]),
         delta=book if look.small_caps is not None else float("inf"),
     )
@@ -125,7 +125,7 @@ def _unit(look: Look, leg: str, parameters: SizingParameters) -> HedgeUnit | Non
     if front > parameters.bands.block_above:
         return None
     choice = choose_leg(leg, look.snapshot.selection(parameters.bands.bands[1]), look.snapshot.rules)
-    return None if refusal_of(choice) else choice.unit(look.fees.for_leg(leg))
+    return None if refusal_of(choice) else choice.unit(look.fees.of_choice(choice))
 
 
 def _price(look: Look, unit: HedgeUnit, sizing: Sizing, parameters: SizingParameters) -> _Room:
@@ -133,9 +133,10 @@ def _price(look: Look, unit: HedgeUnit, sizing: Sizing, parameters: SizingParame
     board = UnitBoard(market, (unit,), scenario.vvix_beta)
     table = unit_table(board, (sizing.shock.design,), 0, sizing.horizon, scenario.vix_pct_per_spx_pct, market.vix)
     return _Room(
-        money=float(table.premium[0]) + unit.fee_usd * unit.contracts,
+        # A future costs no premium: what it ties is the money it takes, and its fall to a low VIX is at risk.
+        money=float(table.capital[0]) + unit.fee_usd * unit.contracts,
         cost=float(table.cost[0]),
-        premium=float(table.premium[0]),
+        premium=float(table.premium[0] + table.stop[0]),
         gain=float(table.gain[0, 0]),
         delta=-float(table.spx_pct[0]),
     )

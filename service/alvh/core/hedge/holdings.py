@@ -6,14 +6,19 @@ from datetime import date
 from typing import Any, Final
 
 from alvh.core.hedge.book import Condor
-from alvh.core.hedge.bookings import Line
+from alvh.core.hedge.bookings import FOR_EVER, Line
 from alvh.core.hedge.ledger import Contract, Ledger
 
 OVERLAYS: Final = ("FIN", "IWM")
 """Legs no sizing solves for: SPX call spreads sold beside the hedge, IWM puts bought for small caps."""
 
-Terms = tuple[tuple[date, float | None, int], ...]
-"""What one unit is made of, whatever the class: (expiry, strike, ratio) of each part."""
+OPTION: Final = "option"
+FUTURE: Final = "future"
+SHARE: Final = "share"
+"""What a contract of a lot is."""
+
+Terms = tuple[tuple[date, float | None, int, str], ...]
+"""What one unit is made of, whatever an option's class: (expiry, strike, ratio, size or ticker) of each part."""
 
 
 def origin_of(key: str) -> str:
@@ -63,6 +68,11 @@ class LotPart:
     expiry: date
     ratio: int
 
+    @property
+    def kind(self) -> str:
+        """An option has a strike, a future an expiry, a share neither."""
+        return OPTION if self.strike is not None else SHARE if self.expiry == FOR_EVER else FUTURE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lot:
@@ -78,6 +88,7 @@ class Lot:
         armed: whether its harvest may still fire (3.2).
         opened: session of its first purchase.
         phase: of FIN, the phase it was sold in: it is bought back when the hedge falls below that.
+        per_unit: contracts or shares that stand for one of the leg's own where these stand in for options (L-F).
     """
 
     leg: str
@@ -89,6 +100,28 @@ class Lot:
     armed: bool
     opened: date
     phase: str = ""
+    per_unit: float = 1.0
+
+    @property
+    def kind(self) -> str:
+        """What it is made of: options, futures or shares."""
+        return self.parts[0].kind
+
+    @property
+    def is_premium(self) -> bool:
+        """Whether its price is paid when it is bought; of futures only changes of it are."""
+        return self.kind != FUTURE
+
+    @property
+    def is_stand_in(self) -> bool:
+        """Whether it is held in place of options that could not be had (L-F)."""
+        return self.leg != "L2" and self.kind != OPTION
+
+    @property
+    def key(self) -> str:
+        """Its name where rules speak of it: its symbols; of a stand-in, which two legs may share, the leg too."""
+        symbols = " ".join(self.symbols)
+        return f"{self.leg} {symbols}" if self.is_stand_in else symbols
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -97,8 +130,11 @@ class Lot:
 
     @property
     def terms(self) -> Terms:
-        """The same by expiry, strike and ratio: what sizing takes for one line is one lot."""
-        return tuple((part.expiry, part.strike, part.ratio) for part in self.parts)
+        """The same by expiry, strike, ratio and size: what sizing takes for one line is one lot."""
+        return tuple((part.expiry, part.strike, part.ratio, self._make(part)) for part in self.parts)
+
+    def _make(self, part: LotPart) -> str:
+        return {OPTION: "", FUTURE: f"x{self.multiplier:g}"}.get(part.kind, part.symbol)
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -109,7 +145,7 @@ class Lot:
                     symbol=part.symbol,
                     leg=self.leg,
                     multiplier=self.multiplier,
-                    premium=part.strike is not None,
+                    premium=part.kind != FUTURE,
                     expiry=part.expiry,
                 ),
                 ratio=part.ratio,
@@ -169,7 +205,9 @@ class Holdings:
         extrinsic = None
         if held.extrinsic is not None and lot.extrinsic is not None:
             extrinsic = (held.quantity * held.extrinsic + lot.quantity * lot.extrinsic) / count
-        self.swap(held, replace(held, quantity=count, entry_price=price, extrinsic=extrinsic))
+        stands_for = held.quantity / held.per_unit + lot.quantity / lot.per_unit
+        per_unit = held.per_unit if held.per_unit == lot.per_unit else count / stands_for
+        self.swap(held, replace(held, quantity=count, entry_price=price, extrinsic=extrinsic, per_unit=per_unit))
 
     def swap(self, lot: Lot, becomes: Lot | None) -> None:
         """Let a lot become another, or nothing."""
@@ -233,12 +271,15 @@ def _lot_row(lot: Lot) -> list[Any]:
     parts = [[p.symbol, p.trading_class, p.strike, p.expiry.isoformat(), p.ratio] for p in lot.parts]
     return [
         lot.leg, parts, lot.multiplier, lot.quantity, lot.entry_price, lot.extrinsic, lot.armed, lot.opened.isoformat(),
-        lot.phase,
+        lot.phase, lot.per_unit,
     ]  # fmt: skip
 
 
 def _lot(row: list[Any]) -> Lot:
-    leg, parts, multiplier, quantity, entry_price, extrinsic, armed, opened, *phase = row
+    # Rows of earlier versions end before the phase, or before what a contract stands for.
+    leg, parts, multiplier, quantity, entry_price, extrinsic, armed, opened, *rest = row
+    phase = str(rest[0]) if rest else ""
+    per_unit = float(rest[1]) if len(rest) > 1 else 1.0
     return Lot(
         leg=leg,
         parts=tuple(
@@ -251,5 +292,6 @@ def _lot(row: list[Any]) -> Lot:
         extrinsic=extrinsic,
         armed=armed,
         opened=date.fromisoformat(opened),
-        phase=phase[0] if phase else "",
+        phase=phase,
+        per_unit=per_unit,
     )

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from math import inf
 
+from alvh.core.hedge.book import ETP_DAYS
 from alvh.core.hedge.harvest import Circumstances, HeldLeg, due, rearmed
-from alvh.core.hedge.holdings import Holdings, Lot
+from alvh.core.hedge.holdings import SHARE, Holdings, Lot
 from alvh.core.hedge.phases import Phase
 from alvh.core.hedge.selection import choose_leg
 from alvh.core.hedge.snapshot import Snapshot
@@ -84,7 +85,7 @@ def leaving(holdings: Holdings, snapshot: Snapshot, now: Circumstances, phase: P
             continue
         if rule.action != "CLOSE" and _chosen(lot, snapshot) == lot.symbols:
             continue
-        found[" ".join(lot.symbols)] = f"{rule.action}: {rule.rule}"
+        found[lot.key] = f"{rule.action}: {rule.rule}"
     return found
 
 
@@ -96,6 +97,12 @@ def _chosen(lot: Lot, snapshot: Snapshot) -> tuple[str, ...]:
 
 def _seen(lot: Lot, snapshot: Snapshot) -> HeldLeg:
     mid = snapshot.unit_mid(lot)
+    if lot.is_stand_in:
+        return HeldLeg(
+            leg=lot.leg, stand_in=lot.kind, held_days=(snapshot.session - lot.opened).days,
+            dte=round(ETP_DAYS) if lot.kind == SHARE else (lot.parts[0].expiry - snapshot.session).days,
+            multiple=mid / lot.entry_price if lot.entry_price > 0.0 else 1.0,
+        )  # fmt: skip
     dte = min((part.expiry - snapshot.session).days for part in lot.parts)
     if lot.leg == "L2":
         return HeldLeg(leg=lot.leg, dte=dte, gain=mid - lot.entry_price, spread=mid)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from alvh.core.hedge.condor_actions import CondorAction
 from alvh.core.hedge.condor_moves import CondorMove, Place
 from alvh.core.hedge.execution_windows import time_window
-from alvh.core.hedge.holdings import HeldCondor, Lot, LotPart
+from alvh.core.hedge.holdings import FUTURE, SHARE, HeldCondor, Lot, LotPart
 from alvh.core.hedge.look import Look
 from alvh.core.hedge.put_quotes import put_quote
 from alvh.core.hedge.settlement import class_rule, last_trade_date
@@ -17,7 +17,7 @@ from alvh.message_parts import Action, Package, PackageLeg
 def action_of(change: Change, look: Look, verb: str) -> list[Action]:
     """Return one action for each contract of a change, what is bought first; a sold option waits for it."""
     found: list[Action] = []
-    fee = look.fees.for_leg(change.lot.leg)
+    fee = look.fees.of_lot(change.lot)
     parts = list(zip(change.lot.parts, change.prices, strict=True))
     parts.sort(key=lambda pair: pair[0].ratio * change.units < 0)
     for part, price in parts:
@@ -41,11 +41,11 @@ def action_of(change: Change, look: Look, verb: str) -> list[Action]:
                 vega=vega,
                 iv=iv,
                 multiplier=change.lot.multiplier,
-                est_cost=price * count * change.lot.multiplier if part.strike is not None else 0.0,
+                est_cost=price * count * change.lot.multiplier if change.lot.is_premium else 0.0,
                 fees=fee * abs(count),
                 time_window=time_window(look, change.lot.leg),
                 depends_on=found[0].instrument if found and count < 0 and part.strike is not None else None,
-                reason=look.leaving.get(" ".join(change.lot.symbols)),
+                reason=look.leaving.get(change.lot.key) or instead_of(change, look),
             )
         )
     return found
@@ -82,11 +82,14 @@ def _quote(
     if lot.leg == "IWM":
         put = put_quote(look.snapshot, lot)
         return put.bid, put.ask, put.mid, put.iv, put.delta, put.vega
-    if class_rule(part.trading_class).underlying == "SPX":
+    if part.strike is not None and class_rule(part.trading_class).underlying == "SPX":
         sold = spx_quote(look.snapshot, part.trading_class, part.expiry, "C", part.strike or 0.0)
         return sold.bid, sold.ask, sold.mid, sold.iv, sold.delta, sold.vega
+    if part.kind == SHARE:
+        share = look.snapshot.share(part.symbol)
+        return share.bid, share.ask, share.price, None, None, None
     if part.strike is None:
-        node = look.snapshot.future(part.expiry)
+        node = look.snapshot.quoted_future(part)
         return node.bid, node.ask, node.settle, None, 1.0, None
     quote = look.snapshot.call(part.expiry, part.strike)
     return quote.bid, quote.ask, quote.mid, quote.iv, quote.delta, quote.vega
@@ -94,27 +97,47 @@ def _quote(
 
 def package_of(change: Change, look: Look, number: int) -> Package:
     """Return a change as one order: its net price, a debit positive."""
-    rule = look.snapshot.terms.business_day_before
     sign = 1 if change.units > 0 else -1
-    is_premium = change.lot.parts[0].strike is not None
     debit = sign * change.net
     return Package(
-        legs=[
-            PackageLeg(
-                instrument=part.symbol,
-                ratio=sign * part.ratio,
-                trading_class=part.trading_class,
-                last_trade_date=last_trade_date(part.trading_class, part.expiry, rule).isoformat(),
-                settlement=str(class_rule(part.trading_class).settlement),
-                quote_age=look.snapshot.age_of(class_rule(part.trading_class).underlying) if is_premium else None,
-            )
-            for part in change.lot.parts
-        ],
+        legs=[_package_leg(part, sign, look) for part in change.lot.parts],
         quantity=abs(change.units),
         net_limit=debit,
-        net_debit_total=debit * abs(change.units) * change.lot.multiplier if is_premium else 0.0,
+        net_debit_total=debit * abs(change.units) * change.lot.multiplier if change.lot.is_premium else 0.0,
         order_of_working=number,
     )
+
+
+def _package_leg(part: LotPart, sign: int, look: Look) -> PackageLeg:
+    snapshot = look.snapshot
+    if part.kind == SHARE:
+        quoted = {etp.symbol: etp.age_s for etp in snapshot.etps()}
+        return PackageLeg(
+            instrument=part.symbol, ratio=sign * part.ratio, trading_class=part.trading_class, last_trade_date="",
+            settlement="none", quote_age=quoted.get(part.symbol),
+        )  # fmt: skip
+    rule = class_rule(part.trading_class)
+    is_future = part.kind == FUTURE
+    return PackageLeg(
+        instrument=part.symbol,
+        ratio=sign * part.ratio,
+        trading_class=part.trading_class,
+        last_trade_date=last_trade_date(
+            part.trading_class, part.expiry, snapshot.terms.business_day_before
+        ).isoformat(),
+        settlement=str(rule.settlement),
+        quote_age=snapshot.age_of_future(part.trading_class) if is_future else snapshot.age_of(rule.underlying),
+    )
+
+
+def instead_of(change: Change, look: Look) -> str | None:
+    """Return what a purchase stands in for and why (L-F); None where it stands in for nothing."""
+    choice = None if look.question is None else look.question.choices.get(change.lot.leg)
+    if choice is None or change.units < 0 or not choice.is_stand_in or not choice.rejected:
+        return None
+    if tuple(part.symbol for part in choice.contracts) != change.lot.symbols:
+        return None
+    return f"in place of {choice.rejected[0]}"
 
 
 def condor_action(action: CondorAction, held: HeldCondor | None) -> Action:

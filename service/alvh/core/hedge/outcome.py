@@ -30,6 +30,7 @@ class LegSizing:
         spx_pct: D per +1 % SPX.
         vix_point: V$ per +1 VIX point.
         premium: at risk.
+        at_risk: that, and what futures lose at their stop or down to a VIX of 9.
         capital: tied.
         entry_price: net price paid for what is held, points; None where not known.
         mid: today's model mid, points.
@@ -48,6 +49,7 @@ class LegSizing:
     spx_pct: float
     vix_point: float
     premium: float
+    at_risk: float
     capital: float
     entry_price: float | None
     mid: float
@@ -80,7 +82,8 @@ class Sizing:
         cost: HC over the horizon, financing counted.
         cost_ratio: HC over the credit, ratio.
         premium_at_risk: option debits that can be lost.
-        loss_at_stops: of futures spreads at their stop; counted with the premium in constraint 3b.
+        loss_at_stops: of futures spreads at their stop, of futures alone down to a VIX of 9; counted with the premium
+            in constraint 3b.
         worst_case_hedge: all debits, stops and entry fees.
         book_max_loss: that and the condors' maximum loss.
         margin_options: of the condors, their width.

@@ -288,7 +288,7 @@ def _finite(value: float | None) -> float | None:
 
 
 def _verb(change: Change, changes: Sequence[Change], look: Look) -> str:
-    rule = look.leaving.get(" ".join(change.lot.symbols), "")
+    rule = look.leaving.get(change.lot.key, "")
     if change.lot.leg == "FIN":
         return "FIN" if change.units > 0 else "CLOSE"
     if change.units < 0 and look.phase.phase is Phase.MONETISE and not rule:
@@ -314,7 +314,8 @@ def _executable(look: Look, changes: Sequence[Change], moves: Sequence[CondorMov
         return False
     age = snapshot.age_of("VIX")
     calls = [call for change in changes if change.unit for call in change.unit.calls]
-    return all(snapshot.verdict(call, age).passed for call in calls)
+    others = [part for change in changes if change.unit and not change.unit.calls for part in change.lot.parts]
+    return all(snapshot.verdict(call, age).passed for call in calls) and all(map(snapshot.passes, others))
 
 
 def _void(look: Look) -> VoidIf:
@@ -352,7 +353,12 @@ def _protocols(sizing: Sizing, changes: Sequence[Change], look: Look) -> list[Pr
         legs.append("FIN")
     if look.puts is not None:
         legs.append("IWM")
-    found = [protocol(leg, look.snapshot.rules) for leg in [*legs, *(["COND"] if look.holdings.condors else [])]]
+    rules, lots = look.snapshot.rules, [*look.holdings.lots, *(change.lot for change in changes)]
+    instead = sorted({(lot.leg, lot.kind) for lot in lots if lot.is_stand_in})
+    # A leg of which nothing but stand-ins is held or bought has their protocol, not that of its options.
+    own = {lot.leg for lot in lots if not lot.is_stand_in} | (set(legs) - {leg for leg, _ in instead})
+    legs = [*(leg for leg in legs if leg in own), *(["COND"] if look.holdings.condors else [])]
+    found = [*(protocol(leg, rules) for leg in legs), *(protocol(leg, rules, kind) for leg, kind in instead)]
     return [
         Protocol(leg=each.leg, entry=each.entry, exit=each.exit, roll=each.roll, stop=each.stop,
                  triggers=dict(each.triggers))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from alvh.core.hedge.book import ETP_DAYS
 from alvh.core.hedge.contracts import SelectionRules
 from alvh.core.hedge.fin import APPROVALS, CALL_LOSS_RATIO, CREDIT_SHARE, SHORT_DELTA, UP_LOSS_SHARE
 from alvh.core.hedge.guards import CARRY_LIMIT
@@ -14,8 +15,11 @@ from alvh.core.hedge.harvest import (
     HARVEST_SHARE,
     ROLL_DTE,
     ROLL_UP_DELTA,
+    SHARE_ROLL_DAYS,
+    STAND_IN_ROLL_DTE,
 )
 from alvh.core.hedge.iwm_put import PUT_DAYS, PUT_MONEYNESS
+from alvh.core.hedge.units import LOWEST_VIX
 from alvh.errors import InputError
 
 
@@ -31,8 +35,13 @@ class LegProtocol:
     triggers: MappingProxyType[str, float]
 
 
-def protocol(leg: str, rules: SelectionRules | None = None) -> LegProtocol:
+def protocol(leg: str, rules: SelectionRules | None = None, stand_in: str = "") -> LegProtocol:
     """Return the protocol of a leg under the rules in force.
+
+    Args:
+        leg: its name.
+        rules: it is chosen by.
+        stand_in: `future` or `share` for what is held in place of its options (L-F).
 
     Raises:
         InputError: there is no such leg; none may be proposed without a protocol.
@@ -40,6 +49,8 @@ def protocol(leg: str, rules: SelectionRules | None = None) -> LegProtocol:
     writer = _WRITERS.get(leg)
     if writer is None:
         raise InputError(f"leg {leg!r}: expected one of {', '.join(_WRITERS)}")
+    if stand_in:
+        return _STAND_INS[stand_in](leg, rules or SelectionRules())
     return writer(leg, rules or SelectionRules())
 
 
@@ -119,6 +130,41 @@ def _structural(leg: str, rules: SelectionRules) -> LegProtocol:
     )
 
 
+def _future_instead(leg: str, rules: SelectionRules) -> LegProtocol:
+    window = rules.windows[leg]
+    return _write(
+        leg,
+        (
+            f"A VIX future nearest {window.target} days with the delta of the VIX calls that failed the gate, VXM "
+            "before VX; itself through the gate.",
+            "With the leg it stands in for: half of L1 and L1b in MONETISE, L3 only when the hedge is over its cap.",
+            f"At {STAND_IN_ROLL_DTE} days, into the leg's options where these pass the gate again.",
+            f"No stop on the price: its fall to a VIX of {LOWEST_VIX:g} is counted as at risk and tied as margin.",
+        ),
+        dte_target_days=window.target,
+        roll_dte_days=STAND_IN_ROLL_DTE,
+        risk_vix_points=LOWEST_VIX,
+        harvest_multiple_ratio=HARVEST_MULTIPLE,
+    )
+
+
+def _share_instead(leg: str, rules: SelectionRules) -> LegProtocol:
+    return _write(
+        leg,
+        (
+            "Shares of a volatility ETP that gain per 1 % of the 30-day VIX future what the VIX calls would have; "
+            f"quoted within {rules.liquidity.max_rel:.0%}.",
+            "With the leg it stands in for: half of L1 and L1b in MONETISE, L3 only when the hedge is over its cap.",
+            f"After {SHARE_ROLL_DAYS} days, into the leg's options or a future where these pass the gate again.",
+            "No stop on the price: the whole price of the shares is counted as at risk.",
+        ),
+        constant_maturity_days=ETP_DAYS,
+        roll_after_days=SHARE_ROLL_DAYS,
+        width_max_ratio=rules.liquidity.max_rel,
+        harvest_multiple_ratio=HARVEST_MULTIPLE,
+    )
+
+
 def _financing(leg: str, _: SelectionRules) -> LegProtocol:
     return _write(
         leg,
@@ -171,6 +217,8 @@ def _condor(leg: str, _: SelectionRules) -> LegProtocol:
         dte_after_roll_max_days=60,
     )
 
+
+_STAND_INS: Final = MappingProxyType({"future": _future_instead, "share": _share_instead})
 
 _WRITERS: Final = MappingProxyType({
     "L1": _short_calls, "L1b": _short_calls, "L2": _calendar, "L3a": _structural, "L3b": _structural,

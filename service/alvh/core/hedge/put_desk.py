@@ -66,7 +66,7 @@ def leaving(look: Look) -> dict[str, str]:
         lot for lot in look.holdings.overlays
         if lot.leg == "IWM" and (lot.parts[0].expiry - look.snapshot.session).days <= ROLL_DTE
     ]  # fmt: skip
-    return {" ".join(lot.symbols): f"ROLL: dte<={ROLL_DTE}" for lot in near}
+    return {lot.key: f"ROLL: dte<={ROLL_DTE}" for lot in near}
 
 
 def plan_puts(
@@ -86,9 +86,9 @@ def plan_puts(
     if look.small_caps is None or fresh is None or not look.snapshot.is_fresh_for_condors:
         return None
     lots = [lot for lot in look.holdings.overlays if lot.leg == "IWM"]
-    going = {" ".join(lot.symbols) for lot in lots if is_off or " ".join(lot.symbols) in look.leaving}
-    kept = [lot for lot in lots if " ".join(lot.symbols) not in going]
-    sales = [_sale(look, lot, lot.quantity) for lot in lots if " ".join(lot.symbols) in going]
+    going = {lot.key for lot in lots if is_off or lot.key in look.leaving}
+    kept = [lot for lot in lots if lot.key not in going]
+    sales = [_sale(look, lot, lot.quantity) for lot in lots if lot.key in going]
     each = {lot: _each(look, sizing, parameters, _put_of(look, lot)) for lot in kept}
     target = 0.0 if is_off else share * sizing.phi * sizing.small_cap_loss_design
     gain = sum(lot.quantity * each[lot].gain for lot in kept)

@@ -17,7 +17,7 @@ from alvh.core.hedge.contracts import (
     SelectionRules,
     touch_of,
 )
-from alvh.core.hedge.futures_selection import calendars, replacements
+from alvh.core.hedge.futures_selection import calendars, stand_ins
 from alvh.core.hedge.liquidity import Kind, LiquidityVerdict, Touch, gate, gate_spread
 from alvh.core.hedge.symbols import occ_symbol
 
@@ -34,9 +34,10 @@ def choose_leg(leg: str, market: SelectionMarket, rules: SelectionRules) -> LegC
     for choice in _candidates(leg, market, rules):
         if choice.passed:
             return replace(choice, rejected=tuple(rejected))
-        if not rejected:
+        if not rejected and not choice.is_stand_in:
             first_reason = choice.reason
-        rejected.append(f"{'/'.join(part.symbol for part in choice.contracts) or leg}: {choice.reason}")
+        name = "/".join(part.symbol for part in choice.contracts) or choice.tried or leg
+        rejected.append(f"{name}: {choice.reason}")
     return LegChoice(
         leg=leg,
         contracts=(),
@@ -61,7 +62,7 @@ def _candidates(leg: str, market: SelectionMarket, rules: SelectionRules) -> Ite
             yield _renamed(choice, moved=moved)
     # At model prices a future would be no more executable than the option it stands for.
     if market.pricing == "quotes":
-        yield from replacements(leg, delta if delta is not None else rules.delta, market, rules)
+        yield from stand_ins(leg, delta if delta is not None and delta > 0.0 else rules.delta, market, rules)
 
 
 def _renamed(choice: LegChoice, *, moved: bool) -> LegChoice:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from alvh.core.hedge.book import LEGS, FinancingSpread, HedgeUnit, SmallCaps
-from alvh.core.hedge.bookings import book_units
+from alvh.core.hedge.bookings import FOR_EVER, book_units
 from alvh.core.hedge.contracts import MODEL_SLIPPAGE, LegChoice
-from alvh.core.hedge.holdings import Holdings, Lot, LotPart
+from alvh.core.hedge.holdings import FUTURE, SHARE, Holdings, Lot, LotPart
 from alvh.core.hedge.outcome import Sizing
 from alvh.core.hedge.phase_targets import PhaseTarget
 from alvh.core.hedge.selection import choose_leg
@@ -21,21 +21,37 @@ from alvh.core.situation import Situation
 _SPREAD_CONTRACT_SIDES: Final = 4.0  # a calendar's fee pays for two contracts bought and sold again
 
 
+ETP_SHARE_FEE: Final = 0.005
+"""Per ETP share and side, dollars, where a configuration says nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fees:
     """Fees in dollars per contract and side."""
 
     option: float
     future: float
+    share: float = ETP_SHARE_FEE
 
     @classmethod
     def of(cls, fees: Mapping[str, float]) -> "Fees":
         """Return the fees a configuration says."""
-        return cls(option=fees["option"], future=fees["future_spread"] / _SPREAD_CONTRACT_SIDES)
+        return cls(
+            option=fees["option"],
+            future=fees["future_spread"] / _SPREAD_CONTRACT_SIDES,
+            # Configurations of version 0.1 know no ETP.
+            share=fees.get("etp_share", ETP_SHARE_FEE),
+        )
 
-    def for_leg(self, leg: str) -> float:
-        """Return the fee of one contract of a leg."""
-        return self.future if leg == "L2" else self.option
+    def of_lot(self, lot: Lot) -> float:
+        """Return the fee of one contract of a lot."""
+        return {FUTURE: self.future, SHARE: self.share}.get(lot.kind, self.option)
+
+    def of_choice(self, choice: LegChoice) -> float:
+        """Return the fee of one contract of what a leg is to be made of."""
+        if choice.is_stand_in and not choice.is_future:
+            return self.share
+        return self.future if choice.is_future else self.option
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,13 +118,11 @@ def ask(  # noqa: PLR0913 - a sizing depends on all of these, and they come from
         trailing_credit: condor credit of the last 21 sessions, dollars, for daily programs; None for others.
     """
     choices = _choices(snapshot, target, parameters) if with_candidates and target.adds_allowed else {}
-    stopped = {lot.leg for lot in holdings.lots if leaving.get(" ".join(lot.symbols), "").startswith("CLOSE")}
-    units = {leg: choice.unit(fees.for_leg(leg)) for leg, choice in choices.items() if leg not in stopped}
+    stopped = {lot.leg for lot in holdings.lots if leaving.get(lot.key, "").startswith("CLOSE")}
+    units = {leg: choice.unit(fees.of_choice(choice)) for leg, choice in choices.items() if leg not in stopped}
     close = situation.book.newest
     realised = None if close is None else situation.book.realised.realised(close)
-    held = [
-        snapshot.held(lot, fees.for_leg(lot.leg), is_kept=" ".join(lot.symbols) not in leaving) for lot in holdings.lots
-    ]
+    held = [snapshot.held(lot, fees.of_lot(lot), is_kept=lot.key not in leaving) for lot in holdings.lots]
     inputs = SizingInputs(
         market=snapshot.market,
         condors=tuple(held_condor.at(snapshot.session) for held_condor in holdings.condors),
@@ -134,8 +148,6 @@ def refusal_of(choice: LegChoice) -> str:
     """Return why a leg cannot be bought as sizing values it; empty where it can."""
     if not choice.passed:
         return choice.reason
-    if choice.unit() is None:
-        return f"{choice.rejected[0] if choice.rejected else choice.reason}; only as {choice.fallback}"
     return ""
 
 
@@ -185,20 +197,13 @@ def changes_of(sizing: Sizing, holdings: Holdings, snapshot: Snapshot) -> list[C
 
 def sale_of(lot: Lot, units: int, snapshot: Snapshot, fees: Fees) -> Change:
     """Return the sale of units of a lot at the touch."""
-    unit = snapshot.unit(lot, fees.for_leg(lot.leg))
+    unit = snapshot.unit(lot, fees.of_lot(lot))
     return Change(lot=lot, units=-units, held=lot.quantity, prices=touch(unit, buying=False), unit=unit)
 
 
 def lot_of(unit: HedgeUnit, leg: str, units: int, snapshot: Snapshot) -> Lot:
     """Return units bought now as a lot."""
-    parts: list[LotPart] = []
-    for part in unit.calls or unit.futures:
-        assert part.expiry is not None
-        strike = getattr(part, "strike", None)
-        name = part.symbol[:6].strip() if strike is not None else cfe_root(part.symbol) or "VXM"
-        parts.append(
-            LotPart(symbol=part.symbol, trading_class=name, strike=strike, expiry=part.expiry, ratio=part.ratio)
-        )
+    parts = _lot_parts(unit)
     prices = touch(unit, buying=True)
     extrinsic = None
     if unit.calls:
@@ -206,15 +211,33 @@ def lot_of(unit: HedgeUnit, leg: str, units: int, snapshot: Snapshot) -> Lot:
         forward = float(snapshot.market.curve.level(call.days))
         extrinsic = max(call.touch - max(forward - call.strike, 0.0), 0.0)
     return Lot(
-        leg=leg, parts=tuple(parts), multiplier=unit.multiplier, quantity=units, extrinsic=extrinsic, armed=True,
+        leg=leg, parts=parts, multiplier=unit.multiplier, quantity=units, extrinsic=extrinsic, armed=True,
         entry_price=sum(p.ratio * price for p, price in zip(parts, prices, strict=True)), opened=snapshot.session,
+        per_unit=unit.per_unit,
     )  # fmt: skip
+
+
+def _lot_parts(unit: HedgeUnit) -> tuple[LotPart, ...]:
+    parts = [
+        LotPart(symbol=share.symbol, trading_class=share.symbol, strike=None, expiry=FOR_EVER, ratio=share.ratio)
+        for share in unit.shares
+    ]
+    for part in unit.calls or unit.futures:
+        assert part.expiry is not None
+        strike = getattr(part, "strike", None)
+        name = part.symbol[:6].strip() if strike is not None else cfe_root(part.symbol) or "VXM"
+        parts.append(
+            LotPart(symbol=part.symbol, trading_class=name, strike=strike, expiry=part.expiry, ratio=part.ratio)
+        )
+    return tuple(parts)
 
 
 def touch(unit: HedgeUnit, *, buying: bool) -> tuple[float, ...]:
     """Return the price of each contract at which a unit can be bought or sold now, points."""
     if unit.calls:
         return tuple(call.ask if (call.ratio > 0) == buying else call.bid for call in unit.calls)
+    if unit.shares:
+        return tuple(share.ask if buying else share.bid for share in unit.shares)
     # Without quotes of its own a calendar slips by half of its round trip, shared by its two contracts.
     slip = 0.25 * (MODEL_SLIPPAGE if unit.slippage is None else unit.slippage)
     prices = []
@@ -230,7 +253,7 @@ def execute(holdings: Holdings, changes: Sequence[Change], snapshot: Snapshot, f
     for change in changes:
         lot = change.lot
         book_units(
-            holdings.ledger_of(lot.leg), lot.lines, change.units, change.prices, fee_usd=fees.for_leg(lot.leg),
+            holdings.ledger_of(lot.leg), lot.lines, change.units, change.prices, fee_usd=fees.of_lot(lot),
             session=snapshot.session,
         )  # fmt: skip
         take(holdings, lot, change.units, change.net)

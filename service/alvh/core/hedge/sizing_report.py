@@ -309,6 +309,7 @@ def _legs(worked: Worked) -> tuple[LegSizing, ...]:
             spx_pct=float(table.spx_pct[row]),
             vix_point=float(table.vix_point[row]),
             premium=float(table.premium[row]),
+            at_risk=float(table.premium[row] + table.stop[row]),
             capital=float(table.capital[row]),
             entry_price=worked.plan.entry_prices[row],
             mid=float(table.mid[row] / unit.multiplier),

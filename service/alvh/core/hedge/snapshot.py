@@ -2,18 +2,19 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Final
 
 import numpy as np
 
-from alvh.core.events import OptionChain
-from alvh.core.hedge.book import Condor, HedgeLeg, HedgeUnit, VixCall, VixFuture
+from alvh.core.events import FuturesCurve, OptionChain
+from alvh.core.hedge.book import Condor, EtpShare, HedgeLeg, HedgeUnit, VixCall, VixFuture
 from alvh.core.hedge.chain import Chain, ChainTerms
-from alvh.core.hedge.contracts import MODEL_SLIPPAGE, SelectionMarket, SelectionRules
+from alvh.core.hedge.contracts import MODEL_SLIPPAGE, EtpQuote, SelectionMarket, SelectionRules
 from alvh.core.hedge.curve import VixCurve
-from alvh.core.hedge.holdings import Lot
+from alvh.core.hedge.futures_selection import ETPS
+from alvh.core.hedge.holdings import FUTURE, SHARE, Lot, LotPart
 from alvh.core.hedge.liquidity import Kind, LiquidityVerdict, Touch, gate
 from alvh.core.hedge.model_chain import HALF_SPREAD, CurveNode, model_vix_chain
 from alvh.core.hedge.pricing import DAYS_PER_YEAR, black76_greeks, bsm
@@ -75,7 +76,10 @@ class Snapshot:
         assert spx is not None and vix is not None  # noqa: PT018 - `needs` waits for both
         self._situation = situation
         self.rules = SelectionRules.from_methodology(methodology, calendar_before(situation.calendar))
-        self.nodes, is_current = _nodes(situation, self.session)
+        self.nodes, is_current = _nodes(situation.curve, situation.session, self.session)
+        # Where a feed tells VXM apart, VX's quotes do not stand for it: not even when its own have stopped.
+        minis, is_mini_current = _nodes(situation.minis, situation.session, self.session)
+        self._minis = None if situation.minis is None else minis if is_mini_current else ()
         self.faults = _faults(situation, is_current=is_current)
         self.is_fresh = not self.faults
         self.surface: VixSurface = vix_model_surface(board.price("VVIX"))
@@ -120,6 +124,23 @@ class Snapshot:
         event = self._event(underlying)
         return None if event is None else max(0.0, (self._situation.ts_event - event.ts_event) / _NS)
 
+    def age_of_future(self, root: str) -> float | None:
+        """Seconds since a class of VIX futures was quoted; VX's quotes stand for VXM where nobody tells them apart."""
+        situation = self._situation
+        curve = situation.minis if root == "VXM" and situation.minis is not None else situation.curve
+        return None if curve is None else max(0.0, (situation.ts_event - curve.ts_event) / _NS)
+
+    def etps(self) -> tuple[EtpQuote, ...]:
+        """Return the volatility ETPs that have a two-sided quote."""
+        board, found = self._situation.board, []
+        for symbol in ETPS:
+            entry = board.entry(symbol) if board.price(symbol) is not None else None
+            if entry is None or not entry.is_live or entry.bid_price is None or entry.ask_price is None:
+                continue
+            age_s = max(0.0, (self._situation.ts_event - entry.ts_event) / _NS)
+            found.append(EtpQuote(symbol=symbol, bid=entry.bid_price, ask=entry.ask_price, age_s=age_s))
+        return tuple(found)
+
     @property
     def is_fresh_for_condors(self) -> bool:
         """Whether SPX and VIX are of this session, the VIX futures aside."""
@@ -160,7 +181,11 @@ class Snapshot:
             vix=self.vix_chain,
             pricing=self.pricing,
             futures=self.nodes,
+            minis=self._minis,
+            etps=self.etps(),
             quote_age_s=self.age_of("VIX") if self.pricing == "quotes" else 0.0,
+            futures_age_s=self.age_of_future("VX") if self.pricing == "quotes" else 0.0,
+            minis_age_s=self.age_of_future("VXM"),
             outright_l1=front <= outright_l1_to,
         )
 
@@ -200,10 +225,27 @@ class Snapshot:
         days = max((expiry - self.session).days, 1)
         return CurveNode(expiry=expiry, settle=float(self.market.curve.level(days)))
 
+    def quoted_future(self, part: LotPart) -> CurveNode:
+        """Return a VIX future at the quote of its own class, where it has one."""
+        node = self.future(part.expiry)
+        if part.trading_class != "VXM" or self._minis is None:
+            return node
+        own = next((mini for mini in self._minis if mini.expiry == part.expiry), None)
+        return replace(node, bid=None if own is None else own.bid, ask=None if own is None else own.ask)
+
+    def share(self, symbol: str) -> EtpShare:
+        """Return a share of an ETP at its quote, or at its last price where it has none."""
+        for etp in self.etps():
+            if etp.symbol == symbol:
+                return EtpShare(symbol=symbol, bid=etp.bid, ask=etp.ask)
+        price = self._situation.board.price(symbol)
+        assert price is not None, "a share is held only where it was priced"
+        return EtpShare(symbol=symbol, bid=price, ask=price)
+
     def held(self, lot: Lot, fee_usd: float, *, is_kept: bool = True) -> HedgeLeg:
         """Return a lot as sizing sees it, at today's quotes."""
         unit = self.unit(lot, fee_usd)
-        is_tradable = self.pricing == "model" or self._passes(lot, unit)
+        is_tradable = (self.pricing == "model" and not lot.is_stand_in) or self._passes(lot, unit)
         return HedgeLeg(
             unit=unit,
             quantity=lot.quantity,
@@ -215,8 +257,13 @@ class Snapshot:
 
     def unit(self, lot: Lot, fee_usd: float) -> HedgeUnit:
         """Return one unit of a lot at today's quotes."""
-        if lot.leg == "L2":
-            nodes = [self.future(part.expiry) for part in lot.parts]
+        if lot.kind == SHARE:
+            return HedgeUnit(
+                leg=lot.leg, shares=tuple(self.share(part.symbol) for part in lot.parts), multiplier=lot.multiplier,
+                fee_usd=fee_usd, per_unit=lot.per_unit,
+            )  # fmt: skip
+        if lot.kind == FUTURE:
+            nodes = [self.quoted_future(part) for part in lot.parts]
             quoted = all(node.bid is not None and node.ask is not None for node in nodes)
             return HedgeUnit(
                 leg=lot.leg,
@@ -230,6 +277,7 @@ class Snapshot:
                 multiplier=lot.multiplier,
                 fee_usd=fee_usd,
                 slippage=None if quoted else MODEL_SLIPPAGE,
+                per_unit=lot.per_unit,
             )  # fmt: skip
         calls = []
         for part in lot.parts:
@@ -247,8 +295,22 @@ class Snapshot:
         age = self.age_of("VIX")
         if lot.leg == "L2":
             return True
+        if lot.kind in (SHARE, FUTURE):
+            return all(map(self.passes, lot.parts))
         listed = all(self.call(part.expiry, part.strike or 0.0).listed for part in lot.parts)
         return listed and all(self.verdict(call, age).passed for call in unit.calls)
+
+    def passes(self, part: LotPart) -> bool:
+        """Whether a future or a share is quoted now, and its quote passes the gate."""
+        if part.kind == SHARE:
+            touches = [Touch(bid=e.bid, ask=e.ask, age_s=e.age_s) for e in self.etps() if e.symbol == part.symbol]
+            return any(gate(Kind.OTHER, touch, self.rules.liquidity).passed for touch in touches)
+        node = self.quoted_future(part)
+        if node.bid is None or node.ask is None:
+            return False
+        kind = Kind.VX if part.trading_class == "VX" else Kind.VXM
+        touch = Touch(bid=node.bid, ask=node.ask, age_s=self.age_of_future(part.trading_class))
+        return gate(kind, touch, self.rules.liquidity).passed
 
     def verdict(self, call: VixCall, age: float | None) -> LiquidityVerdict:
         """Return the gate's verdict on a VIX call."""
@@ -256,11 +318,13 @@ class Snapshot:
 
     def unit_mid(self, lot: Lot) -> float:
         """Return what one unit of a lot is worth, points."""
-        return sum(part.ratio * self.mark(part.expiry, part.strike) for part in lot.parts)
+        return sum(part.ratio * self.part_mark(part) for part in lot.parts)
 
-    def mark(self, expiry: date, strike: float | None) -> float:
-        """Return the mid of a VIX call, or of a VIX future (no strike), points."""
-        return self.future(expiry).settle if strike is None else self.call(expiry, strike).mid
+    def part_mark(self, part: LotPart) -> float:
+        """Return the mid of a VIX call or a VIX future, points; of an ETP's share, dollars."""
+        if part.kind == SHARE:
+            return self.share(part.symbol).price
+        return self.future(part.expiry).settle if part.strike is None else self.call(part.expiry, part.strike).mid
 
     def condor_marks(self, condor: Condor) -> tuple[float, float, float, float]:
         """Return the model mids of long put, short put, short call, long call under the smile in force, points."""
@@ -282,9 +346,8 @@ def _today(situation: Situation) -> date:
     return situation.session if situation.is_close else et_date(situation.ts_event)
 
 
-def _nodes(situation: Situation, session: date) -> tuple[tuple[CurveNode, ...], bool]:
-    """The futures that have not settled, and whether they are of this session (or, inside one, of the last close)."""
-    curve = situation.curve
+def _nodes(curve: FuturesCurve | None, last: date, session: date) -> tuple[tuple[CurveNode, ...], bool]:
+    """The futures that have not settled, and whether they are of this session (or, inside one, of the `last` close)."""
     if curve is None:
         return (), False
     day = et_date(curve.ts_event)
@@ -295,7 +358,7 @@ def _nodes(situation: Situation, session: date) -> tuple[tuple[CurveNode, ...], 
         for row in curve.nodes
         if row[0] > session and math.isfinite(row[1]) and row[1] > 0.0
     }
-    return tuple(nodes[expiry] for expiry in sorted(nodes)), bool(nodes) and day >= situation.session
+    return tuple(nodes[expiry] for expiry in sorted(nodes)), bool(nodes) and day >= last
 
 
 def _faults(situation: Situation, *, is_current: bool) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import ceil, floor
 from typing import Any, Final
 
 from alvh.core.hedge.bookkeeping import marks_of
@@ -50,20 +51,38 @@ def _changed(look: Look, before: Mapping[str, str]) -> list[str]:
     return [name for name, state in _states(look).items() if before.get(name) != state]
 
 
+def _bought_back(change: Change, sold: Sequence[Change]) -> tuple[int, list[Change]]:
+    """Return how many units of a purchase the sales of its leg allow, and what of these is left for the next one.
+
+    Contracts of one size stand for one another; where options are bought for a future or the other way round, each
+    counts as what it stands for, and a part of a contract is not bought.
+    """
+    left, units, open_units = list(sold), 0, change.units
+    while left and open_units:
+        sale = left[0]
+        is_alike = (sale.lot.kind, sale.lot.multiplier) == (change.lot.kind, change.lot.multiplier)
+        each = 1.0 if is_alike else change.lot.per_unit / sale.lot.per_unit
+        allowed = floor(-sale.units * each + 1e-9)
+        taken = min(open_units, allowed)
+        units, open_units = units + taken, open_units - taken
+        used = ceil(taken / each - 1e-9)
+        left = left[1:] if taken == allowed else [replace(sale, units=sale.units + used), *left[1:]]
+    return units, left
+
+
 def without_growth(changes: Sequence[Change], sizing: Sizing) -> tuple[list[Change], Binding | None]:
     """Return changes that sell and buy back no more of a leg than they sell, and what that cut."""
-    sold: dict[str, int] = {}
+    sold: dict[str, list[Change]] = {}
     for change in changes:
         if change.units < 0:
-            sold[change.lot.leg] = sold.get(change.lot.leg, 0) - change.units
+            sold.setdefault(change.lot.leg, []).append(change)
     gains = {(row.leg, row.unit.terms): row.gain_design for row in sizing.legs}
     kept: list[Change] = []
     cut = 0.0
     for change in changes:
         units = change.units
         if units > 0:
-            units = min(units, sold.get(change.lot.leg, 0))
-            sold[change.lot.leg] = sold.get(change.lot.leg, 0) - units
+            units, sold[change.lot.leg] = _bought_back(change, sold.get(change.lot.leg, []))
             left = change.units - units
             cut += left * (gains.get((change.lot.leg, change.unit.terms), 0.0) if change.unit else 0.0)
         if units:

@@ -35,7 +35,8 @@ def lines_of(
         name = "/".join(" ".join(symbol.split()) for symbol in change.lot.symbols)
         price = -change.net if change.lot.leg == "FIN" else change.net
         word = "Sell" if sells else "Buy"
-        lines.append(f"{word} {abs(change.units)} {change.lot.leg} {name} at {price:.2f}")
+        stands_in = " in place of calls" if change.lot.is_stand_in else ""
+        lines.append(f"{word} {abs(change.units)} {change.lot.leg} {name} at {price:.2f}{stands_in}")
     lines += near_break_evens(look)
     if not changes:
         lines.append("Hold: nothing to trade in the hedge.")
