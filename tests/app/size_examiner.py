@@ -1,5 +1,6 @@
 """Compares the message that `alvh size` prints with what the second program of tests/oracles says of the same files."""
 
+import csv
 import json
 from collections import Counter
 from datetime import date
@@ -9,14 +10,27 @@ from typing import Any
 
 import yaml
 
+import alvh.core.hedge
 from alvh.app.sizing import sized
 from oracles.hedge_units import Unit, choose
 from oracles.held_hedge import hedge_behind, lots
+from oracles.order_numbers import daily_range, net_debits, order_numbers
 from oracles.random_markets import Document
 from oracles.sizing_reference import LADDER, ORDER, Answer, Book
 from oracles.sizing_results import at_settlement, baseline, break_evens, break_evens_of_all, results, vega3
-from oracles.small_cap_puts import Put, comparison
+from oracles.small_cap_puts import Case, Put, comparison, grid, sensitivities, sides
 from oracles.vix_market import Market
+
+STRESS = Path(alvh.core.hedge.__file__).parent / "stress.csv"
+
+
+def cases() -> list[Case]:
+    """Return the stress library, which is data: whatever is read from it is priced by each program on its own."""
+    rows = csv.DictReader(STRESS.read_text().splitlines())
+    return [
+        Case(row["name"], float(row["r_spx"]), float(row["r_rut"]), float(row["d_vix"]), float(row["days"]))
+        for row in rows
+    ]
 
 
 def by_service(folder: Path, portfolio: Document, market: Document) -> dict[str, Any]:
@@ -25,6 +39,9 @@ def by_service(folder: Path, portfolio: Document, market: Document) -> dict[str,
         path.write_text(yaml.safe_dump(document))
     data: dict[str, Any] = json.loads(sized(*paths))["data"]
     return data
+
+
+CASES = cases()
 
 
 class Compared:
@@ -48,6 +65,8 @@ class Compared:
             for name, value in results(self.book, self.hedge, self.sunk).items():
                 self.same(name, data[name], value)
             self.condors()
+            self.signals()
+            self.orders()
             self.vega()
             self.break_evens()
             self.break_evens_of_all()
@@ -92,6 +111,48 @@ class Compared:
             for name, value in ours.items():
                 head, _, tail = name.partition(".")
                 self.same(f"condors.{name}", said[head][tail] if tail else said[head], value)
+
+    def signals(self) -> None:
+        """Compare what of S30, S31, S33, S40, S41 and S47 stands in the list of signals."""
+        if len(self.book.condors) != 1:
+            return
+        m, (condor,) = self.market, self.book.condors
+        signals = {signal["id"]: signal for signal in self.data["signals"]}
+        period = condor.held_to_expiry(condor.credit)
+        efficiency, acceleration = condor.theta_figures(m)
+        near = min(m.spx - condor.strikes[1] + condor.credit, condor.strikes[2] + condor.credit - m.spx)
+        shares = vega3(self.book, self.hedge)
+        ours: dict[str, float | None] = {
+            "S30.period": period, "S30.simple": period * 365 / condor.days,
+            "S30.compound": (1 + period) ** (365 / condor.days) - 1,
+            "S30.expected": m.rv20 and condor.expected_return(m, condor.credit, m.rv20),
+            "S30.neutral": condor.expected_return(m, condor.credit, None), "S31": self.data["irr_drag"],
+            "S40": daily_range(m), "S40.points": m.spx * daily_range(m) / 100,
+            "S41": near / (m.spx * daily_range(m) / 100), "S47": sum(shares) if shares else None,
+        }  # fmt: skip
+        if self.data["condor"]["mark"] > 0.0:  # where it is worth nothing there is no decay to speak of
+            ours |= {"S33.efficiency": efficiency, "S33.acceleration": acceleration}
+        ours |= {f"S47.share{at}": each / sum(shares) for at, each in enumerate(shares, start=1)}
+        for name, value in ours.items():
+            head, _, tail = name.partition(".")
+            self.same(name, signals[head]["parts"][tail] if tail else signals[head]["value"], value)
+
+    def orders(self) -> None:
+        m, data = self.market, self.data
+        for action in data["actions"]:
+            for name, value in order_numbers(action, m).items():
+                self.same(f"{action['leg']}.{name}", action[name], value)
+        packages = [each for each in data["packages"] if each["legs"][0]["instrument"].startswith("VIX ")]
+        for package, (net, cash) in zip(packages, net_debits(packages, m), strict=True):
+            self.same("package.net_limit", package["net_limit"], net)
+            self.same("package.net_debit_total", package["net_debit_total"], cash)
+        first, second = m.nodes[:2]
+        self.same("s12", data["s12"], 100 * (second[1] / first[1] - 1))
+        self.same("basis", data["basis"], first[1] - m.vix)
+        self.same("daily_roll", data["daily_roll"], self.book.daily_roll)
+        gain = sum(n * unit.gain(m, self.book.design) for unit, n in self.hedge)
+        if not self.before and not self.book.is_split:
+            self.same("shortfall", data["shortfall"], max(0.0, self.answer.numbers["target_gain"] - gain))
 
     def vega(self) -> None:
         ours = vega3(self.book, self.hedge)
@@ -161,6 +222,26 @@ class Compared:
         put = Put(self.book, (date.fromisoformat(said["expiry"]) - self.market.session).days)
         for name, value in comparison(self.book, legs, put).items():
             self.same(f"iwm_puts.{name}", said[name], value)
+        possible = [case for case in CASES if self.market.vix + case.d_vix >= 1.0]
+        for name, value in sides(self.book, legs, put, possible).items():
+            told: Any = said
+            for part in name.split(".", 2):
+                told = told[part]
+            self.same(f"iwm_puts.{name}", told, value)
+        for name, value in sensitivities(self.book, legs, put).items():
+            self.same(f"iwm_puts.sensitivities.{name}", said["sensitivities"][name], value)
+        self.grid(said, grid(self.book, legs, put, said["qty_equal_cost"], said["hedge_units_equal_cost"]))
+
+    def grid(self, said: Document, ours: list[tuple[float, float]]) -> None:
+        """Compare cell by cell; the message rounds them to cents."""
+        told = list(zip(said["grid"]["puts"], said["grid"]["hedge"], strict=True))
+        far = [
+            (a, b)
+            for a, b in zip(told, ours, strict=True)
+            if max(abs(x - y) for x, y in zip(a, b, strict=True)) > 0.0051
+        ]
+        if far:
+            self.differences.append(("iwm_puts.grid", *far[0]))
 
 
 def compared(folder: Path, portfolio: Document, market: Document) -> Compared:

@@ -52,6 +52,16 @@ class Unit:
     def is_outright(self) -> bool:
         return len(self.calls) == 1
 
+    @property
+    def width(self) -> float:
+        """Return the quoted spread of its options, dollars."""
+        return VIX_MULTIPLIER * sum(2 * quote.half for _, quote in self.calls)
+
+    @property
+    def quoted_mid(self) -> float:
+        """Return what its options cost between bid and ask, dollars."""
+        return VIX_MULTIPLIER * sum(sign * (quote.bid + quote.ask) / 2 for sign, quote in self.calls)
+
     def entry_fee(self, market: Market) -> float:
         return 0.0 if self.is_held else self.side_fee(market)
 

@@ -122,6 +122,12 @@ def test_half_spreads_and_widths(worked: Comparison) -> None:
     assert worked.puts.relative_width == pytest.approx(0.10 / 2.55)
 
 
+def test_relative_widths_are_those_of_the_quotes(worked: Comparison) -> None:
+    spreads = 4 * 20.0 + 4 * 10.0 + 2 * 10.0
+    mids = 4 * 140.0 + 4 * 230.0 + 2 * 285.0
+    assert worked.bundle.relative_width == pytest.approx(spreads / mids)
+
+
 def test_stress_cases_are_priced_at_their_own_returns() -> None:
     case = StressCase(name="crash", r_spx=-0.08, r_rut=-0.12, d_vix=15.0, days=5, sessions=4, start=None, end=None,
                       source="made up")  # fmt: skip

@@ -182,9 +182,9 @@ def compare(inputs: ComparisonInputs) -> Comparison:
     marks = pricer.marks()
     put_spread = 100.0 * (inputs.put.ask - inputs.put.bid)
     puts = view.side(put_gains, put_cost, spent, put_spread, marks.relative_width)
-    value = float(weights @ np.where(board.is_futures, 0.0, board.mid))
     spread = float(weights @ board.spread)
-    bundle = view.side(bundle_gains, bundle_cost, spent, spread, spread / value if value > 0.0 else 0.0)
+    quoted_mid = float(weights @ np.where(board.is_futures, 0.0, board.entry - 0.5 * board.spread))
+    bundle = view.side(bundle_gains, bundle_cost, spent, spread, spread / quoted_mid if quoted_mid > 0.0 else 0.0)
     grid = view.grid(whole * put_gains, bundle.equal_cost_units * bundle_gains)
     ahead = [cell.puts - cell.bundle for cell in grid]
     ratio = puts.efficiency / bundle.efficiency if bundle.efficiency > 0.0 else None
