@@ -75,23 +75,39 @@ class HeldLeg(Knobs):
     """A hedge leg that is already held; negative quantity is short (FIN)."""
 
     leg: Literal["L1", "L1b", "L2", "L3a", "L3b", "FIN"]
-    quantity: int
-    expiry: date
+    quantity: int = Field(description="contracts, or shares")
+    expiry: date | None = Field(default=None, description="of all but shares")
+    instrument: Literal["VXM", "VX", "VIXY", "VXX"] | None = Field(
+        default=None, description="what stands in for VIX calls, or a calendar's class; default: calls, of L2 VXM"
+    )
     strike: Strike | None = Field(default=None, description="long strike of calls and spreads, points")
     short_strike: Strike | None = Field(default=None, description="short strike of a spread, points")
     short_expiry: date | None = Field(default=None, description="second month of a futures calendar")
     entry_price: float | None = Field(default=None, description="paid per contract, points")
     opened: date | None = None
 
+    @property
+    def is_share(self) -> bool:
+        """Whether it is held in shares of a volatility ETP."""
+        return self.instrument in ("VIXY", "VXX")
+
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
+        if (self.expiry is None) != self.is_share:
+            raise ValueError("expected an expiry, of VIXY and VXX none")
         if self.leg == "FIN":
+            if self.instrument is not None:
+                raise ValueError("expected no instrument: FIN is made of SPX calls")
             return self
         if not 0 < self.quantity <= MOST_CONTRACTS:
             raise ValueError(f"expected a quantity from 1 to {MOST_CONTRACTS}, as no leg but FIN is ever sold short")
         if self.leg == "L2":
-            if self.short_expiry is None or self.short_expiry <= self.expiry:
+            if self.short_expiry is None or self.expiry is None or self.short_expiry <= self.expiry:
                 raise ValueError("expected a short_expiry behind the expiry: L2 sells the later month")
+            return self
+        if self.instrument is not None:
+            if self.strike is not None or self.short_strike is not None:
+                raise ValueError(f"expected no strike: {self.instrument} has none")
             return self
         if self.strike is None:
             raise ValueError("expected a strike")

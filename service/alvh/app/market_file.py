@@ -64,6 +64,20 @@ class FutureNode(Dated):
         return self
 
 
+class EtpNode(Part):
+    """A volatility ETP, whose shares may stand in for VIX options and futures that fail the gate."""
+
+    symbol: Literal["VIXY", "VXX"]
+    bid: Positive = Field(description="USD per share")
+    ask: Positive = Field(description="USD per share")
+
+    @model_validator(mode="after")
+    def _is_two_sided(self) -> Self:
+        if self.bid > self.ask:
+            raise ValueError("expected a bid up to the ask")
+        return self
+
+
 class OptionQuote(Dated):
     """One option; a bid of 0, a bid above the ask or too wide a quote is a quote that the liquidity gate refuses."""
 
@@ -109,6 +123,7 @@ class MarketFile(Part):
     fees: Fees = Fees()
     vx: list[FutureNode] = Field(min_length=1, description="VIX futures")
     vix_options: list[VixOptionQuote] = Field(default=[], description="quotes; without any the model surface is used")
+    etps: list[EtpNode] = Field(default=[], description="volatility ETPs, tried where nothing else passes the gate")
     spx_options: list[SpxOptionQuote] = Field(default=[], description="quotes; smiles of their expiries")
     spx_smile: SmileCurve | None = Field(default=None, description="default: methodology 4.10 scaled by VIX/17.20")
     phase: Literal["STANDBY", "INITIAL", "STAGED", "CONFIRMED", "MONETISE", "COOLDOWN"] = "INITIAL"
@@ -132,6 +147,9 @@ def read_market(path: Path) -> MarketFile:
         market = MarketFile(**read_mapping(path))
     except ValidationError as error:
         raise InputError(explain(str(path), error)) from error
+    symbols = [etp.symbol for etp in market.etps]
+    if len(set(symbols)) < len(symbols):
+        raise InputError(f"{path}: etps: expected each symbol once, got {', '.join(symbols)}")
     groups: tuple[tuple[str, Sequence[Dated]], ...] = (
         ("vx", market.vx),
         ("vix_options", market.vix_options),

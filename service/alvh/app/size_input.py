@@ -51,10 +51,12 @@ def _live(path: Path, portfolio: Portfolio, market: MarketFile) -> tuple[Portfol
 
 def _check_legs(path: Path, portfolio: Portfolio, market: MarketFile) -> None:
     for at, leg in enumerate(portfolio.legs):
-        if leg.expiry <= market.session:
+        if leg.expiry is not None and leg.expiry <= market.session:
             raise InputError(f"{path}: legs.{at}.expiry: expected a date behind the session {market.session}")
         if leg.opened is not None and leg.opened > market.session:
             raise InputError(f"{path}: legs.{at}.opened: expected no date behind the session {market.session}")
+        if leg.is_share and leg.instrument not in [etp.symbol for etp in market.etps]:
+            raise InputError(f"{path}: legs.{at}.instrument: expected a quote of {leg.instrument} in the market's etps")
         most = market.vix * _FARTHEST * _FARTHEST
         for name in () if leg.leg == "FIN" else ("strike", "short_strike"):
             strike = getattr(leg, name)

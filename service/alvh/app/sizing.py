@@ -78,6 +78,12 @@ def _situation(market: MarketFile, document: dict[str, Any], sessions: SessionCa
     board.configure(None, {})
     for name, price in known.items():
         board.accept(Quote(ts_event=at, ts_recv=at, instrument_id=name, last_price=price))
+    for etp in market.etps:
+        middle = (etp.bid + etp.ask) / 2
+        board.accept(
+            Quote(ts_event=at, ts_recv=at, instrument_id=etp.symbol, last_price=middle, bid_price=etp.bid,
+                  ask_price=etp.ask)
+        )  # fmt: skip
     nodes = tuple(sorted((node.on(market.session), node.price, node.bid, node.ask) for node in market.vx))
     curve = FuturesCurve(ts_event=at, ts_recv=at, symbol="VX", nodes=nodes)
     book = SignalBook()

@@ -35,6 +35,9 @@ _ALL: Final = (
     Instrument(instrument_id="IWM", kind="etf", max_jump=0.20),
     Instrument(instrument_id="SPY", kind="etf", max_jump=0.20),
     Instrument(instrument_id="RSP", kind="etf", max_jump=0.20),
+    # Volatility ETPs move as the front VIX futures do, which have risen by two fifths in a session.
+    Instrument(instrument_id="VIXY", kind="etf", max_jump=0.50),
+    Instrument(instrument_id="VXX", kind="etf", max_jump=0.50),
     Instrument(instrument_id="VIX", kind="volatility"),
     Instrument(instrument_id="RVX", kind="volatility"),
     Instrument(instrument_id="VIX1D", kind="volatility"),

@@ -9,6 +9,10 @@ from alvh.core.effects import Effect, Refused, Wake
 from alvh.core.engine import Engine
 from alvh.core.events import AccountPositions, Event, FuturesCurve, TimerFired
 from alvh.core.hedge.account_book import read_account
+from alvh.core.hedge.account_follow import account_words
+from alvh.core.hedge.bookings import FOR_EVER
+from alvh.core.hedge.holdings import Holdings, Lot, LotPart
+from alvh.core.hedge.symbols import cfe_symbol
 from core.conditions import close, close_of, engine, published, quote, session_dates
 
 DAYS = session_dates(400)
@@ -158,3 +162,55 @@ def test_a_portfolio_waits_for_its_account_follows_it_and_shows_differences() ->
     assert "6 held by the answers, 4 there" in difference
     handled(again, day(DAYS[23]))
     assert again.portfolios.states[0].hedge["account_differences"] == []
+
+
+def future(name: str, day: str, quantity: int) -> tuple[Any, float, float]:
+    """One VIX futures position."""
+    return row("FUT", "VIX" if name == "VX" else "VXM", quantity, trading_class=name, expiry=day)
+
+
+def stood_in(leg: str, symbol: str, expiry: date, quantity: int, multiplier: float = 100.0) -> Lot:
+    """A lot of futures, or of shares, in place of calls."""
+    name = symbol if expiry == FOR_EVER else "VXM"
+    part = LotPart(symbol=symbol, trading_class=name, strike=None, expiry=expiry, ratio=1)
+    return Lot(
+        leg=leg, parts=(part,), multiplier=multiplier, quantity=quantity, entry_price=18.0, extrinsic=None, armed=True,
+        opened=TODAY, per_unit=0.4,
+    )  # fmt: skip
+
+
+def test_stand_ins_known_from_answers_are_followed_and_never_guessed() -> None:
+    """Futures in two legs and shares: as many there as held is no difference; fewer are given up, from the last lot."""
+    made = engine([PORTFOLIO], feed="ib")
+    month, held = DAYS[90], [*condor("SPXW", DAYS[45].isoformat()), row("STK", "IWM", 448)]
+    made.handle(positions(*held, at=close_of(DAYS[20])))
+    handled(made, day(DAYS[21]))
+    symbol = cfe_symbol("VXM", month)
+    kept = Holdings.from_plain(made.portfolios.states[0].hedge["holdings"])
+    kept.lots += [
+        stood_in("L1", symbol, month, 3), stood_in("L3a", symbol, month, 2), stood_in("L3b", "VIXY", FOR_EVER, 20, 1.0),
+    ]  # fmt: skip
+    for lot in kept.lots:
+        for line in lot.lines:
+            kept.sleeve.trade(line.contract, lot.quantity, 18.0, fee=0.0, session=DAYS[21])
+    made.portfolios.states[0].hedge["holdings"] = kept.as_plain()
+    at = close_of(DAYS[21])
+    for name, price in (("VIXY", 40.0), ("VIXY", 40.0)):
+        made.handle(quote(name, at, price))
+    made.handle(positions(*held, future("VXM", month.isoformat(), 5), row("STK", "VIXY", 20), at=at))
+    said = handled(made, day(DAYS[22]))
+    assert made.portfolios.states[0].hedge["account_differences"] == []
+    assert not any("unexplained" in note for note in notes(said))
+    assert account_words(made.portfolios.states[0].hedge) == []
+    made.handle(positions(*held, future("VXM", month.isoformat(), 4), row("STK", "VIXY", 20), at=close_of(DAYS[22])))
+    assert account_words(made.portfolios.states[0].hedge) == [f"unexplained: +4 VXM {month}"]
+    handled(made, day(DAYS[23]))
+    lots = {lot.leg: lot.quantity for lot in Holdings.from_plain(made.portfolios.states[0].hedge["holdings"]).lots}
+    assert {leg: lots[leg] for leg in ("L1", "L3a", "L3b")} == {"L1": 3, "L3a": 1, "L3b": 20}
+    (difference,) = made.portfolios.states[0].hedge["account_differences"]
+    assert difference == f"account_differs:L3a {symbol}: 2 held by the answers, 1 there"
+    made.handle(positions(*held, row("STK", "VIXY", 25), at=close_of(DAYS[23])))
+    handled(made, day(DAYS[24]))
+    after = Holdings.from_plain(made.portfolios.states[0].hedge["holdings"])
+    assert {lot.leg: lot.quantity for lot in after.lots if lot.is_stand_in} == {"L3b": 20}
+    assert "unexplained: +25 VIXY STK" in account_words(made.portfolios.states[0].hedge)

@@ -10,10 +10,11 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from alvh.core.events import AccountPositions
-from alvh.core.hedge.symbols import is_spx_monthly
+from alvh.core.hedge.futures_selection import ETPS
+from alvh.core.hedge.symbols import cfe_symbol, is_spx_monthly
 from alvh.core.sessions import et_date
 
-_OURS: Final = frozenset({"SPX", "VIX", "VXM", "IWM", "RUT"})
+_OURS: Final = frozenset({"SPX", "VIX", "VXM", "IWM", "RUT", *ETPS})
 _MONDAY: Final = 0
 _TUESDAY: Final = 1
 # An outright VIX call is the leg of its tenor (methodology 3.1): L3b becomes L3a at 130 days, which is rolled at 60.
@@ -24,12 +25,22 @@ _OPTION_MULTIPLIER: Final = 100.0
 
 @dataclass(slots=True, kw_only=True)
 class AccountBook:
-    """One account's positions as a portfolio's configuration would name them, and what fits nowhere, in words."""
+    """One account's positions as a portfolio's configuration would name them, and what fits nowhere, in words.
+
+    Attributes:
+        condors, small_caps, legs: as a configuration names them.
+        unexplained: in words.
+        nets: VIX futures and shares of volatility ETPs by symbol, signed: what stands in for calls (L-F) cannot be told
+            from a position alone, but is known where answers have told it.
+        loose: of the words in `unexplained` those that speak of one of `nets`, and its symbol.
+    """
 
     condors: list[dict[str, Any]] = field(default_factory=list)
     small_caps: list[dict[str, Any]] = field(default_factory=list)
     legs: list[dict[str, Any]] = field(default_factory=list)
     unexplained: list[str] = field(default_factory=list)
+    nets: dict[str, int] = field(default_factory=dict)
+    loose: dict[str, str] = field(default_factory=dict)
 
     def as_plain(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -57,6 +68,9 @@ def read_account(event: AccountPositions) -> AccountBook:
     for contract, quantity, cost in event.positions:
         if contract.get("symbol") not in _OURS or not quantity:
             continue
+        symbol = _net_symbol(contract)
+        if symbol is not None:
+            book.nets[symbol] = book.nets.get(symbol, 0) + round(quantity)
         match contract.get("sec_type"):
             case "STK" if contract["symbol"] == "IWM" and quantity > 0:
                 book.small_caps.append({"symbol": "IWM", "shares": float(quantity)})
@@ -66,6 +80,8 @@ def read_account(event: AccountPositions) -> AccountBook:
                 futures.append((date.fromisoformat(contract["expiry"]), round(quantity), cost))
             case _:
                 book.unexplained.append(_named(contract, quantity))
+                if symbol is not None:
+                    book.loose[book.unexplained[-1]] = symbol
     today = et_date(event.ts_event)
     for (name, _), group in sorted(options.items()):
         legs = sorted(group, key=lambda option: (option.right, option.strike))
@@ -172,4 +188,16 @@ def _calendar(book: AccountBook, futures: Iterable[tuple[date, int, float]]) -> 
              "short_expiry": far.isoformat(), "entry_price": None, "opened": None}
         )  # fmt: skip
         return
-    book.unexplained += [f"{quantity:+d} VXM {day}" for day, quantity, _ in rows]
+    for day, quantity, _ in rows:
+        book.unexplained.append(f"{quantity:+d} VXM {day}")
+        book.loose[book.unexplained[-1]] = cfe_symbol("VXM", day)
+
+
+def _net_symbol(contract: Mapping[str, Any]) -> str | None:
+    """Return the symbol of a VIX future or of a volatility ETP's share; None for anything else."""
+    kind, name, expiry = contract.get("sec_type"), contract.get("trading_class"), contract.get("expiry")
+    if kind == "STK" and contract["symbol"] in ETPS:
+        return str(contract["symbol"])
+    if kind == "FUT" and name in ("VX", "VXM") and expiry:
+        return cfe_symbol(str(name), date.fromisoformat(expiry))
+    return None

@@ -8,7 +8,7 @@ from alvh.core.events import AccountPositions
 from alvh.core.hedge import bookkeeping
 from alvh.core.hedge.account_book import read_account
 from alvh.core.hedge.bookings import book_units
-from alvh.core.hedge.holdings import Holdings, Lot
+from alvh.core.hedge.holdings import OPTION, Holdings, Lot
 from alvh.core.hedge.snapshot import Snapshot
 from alvh.core.portfolio import PortfolioState
 
@@ -46,13 +46,32 @@ def account_notes(portfolio: Mapping[str, Any], hedge: Mapping[str, Any], *, is_
     if account is None:
         return [NOT_SEEN]
     differences = [] if is_close else hedge.get("account_differences", [])
-    return [*(f"account_unexplained:{words}" for words in account["unexplained"]), *differences]
+    return [*(f"account_unexplained:{words}" for words in _unexplained(hedge)), *differences]
 
 
 def account_words(hedge: Mapping[str, Any]) -> list[str]:
     """Return what a person should know of the account: what fits no leg, and where answers said otherwise."""
-    unexplained = (hedge.get("account") or {"unexplained": []})["unexplained"]
-    return [*(f"unexplained: {words}" for words in unexplained), *hedge.get("account_differences", [])]
+    return [*(f"unexplained: {words}" for words in _unexplained(hedge)), *hedge.get("account_differences", [])]
+
+
+def _unexplained(hedge: Mapping[str, Any]) -> list[str]:
+    """Return what fits nowhere, without futures and shares of which as many are held by the answers."""
+    account = hedge.get("account") or {"unexplained": []}
+    loose = account.get("loose", {})
+    if not loose or "holdings" not in hedge:
+        return list(account["unexplained"])
+    agreed = _agreed(account, Holdings.from_plain(hedge["holdings"]))
+    return [words for words in account["unexplained"] if loose.get(words) not in agreed]
+
+
+def _agreed(account: Mapping[str, Any], holdings: Holdings) -> set[str]:
+    """Return the futures and shares of which the account holds as many as all lots of them together."""
+    ours: dict[str, int] = {}
+    for lot in holdings.lots:
+        for part in lot.parts if lot.kind != OPTION else ():
+            ours[part.symbol] = ours.get(part.symbol, 0) + part.ratio * lot.quantity
+    theirs = account.get("nets", {})
+    return {symbol for symbol in {*theirs, *ours} if theirs.get(symbol, 0) == ours.get(symbol, 0)}
 
 
 def _keep_credits(account: dict[str, Any], hedge: Mapping[str, Any]) -> None:
@@ -90,11 +109,23 @@ def follow_account(holdings: Holdings, hedge: dict[str, Any], snapshot: Snapshot
     wanted = Holdings()
     notes = bookkeeping.adopt_legs(wanted, account["legs"], snapshot)
     theirs = {lot.terms: lot for lot in (*wanted.lots, *wanted.overlays)}
+    agreed = _agreed(account, holdings)
+    # What stands in for calls cannot be read from an account: as many as it holds stay, in the order of the lots.
+    left = dict(account.get("nets", {}))
+    for lot in wanted.lots:
+        for part in lot.parts if lot.kind != OPTION else ():
+            left[part.symbol] = left.get(part.symbol, 0) - part.ratio * lot.quantity
     differences = []
     # IWM puts are no leg that an account's positions are read as: they follow the answers alone.
     for lot in [*holdings.lots, *(each for each in holdings.overlays if each.leg != "IWM")]:
         told = theirs.pop(lot.terms, None)
+        if lot.kind != OPTION and agreed.issuperset(lot.symbols):
+            continue
         quantity = 0 if told is None else told.quantity
+        if lot.is_stand_in:
+            (symbol,) = lot.symbols
+            quantity = min(lot.quantity, max(left.get(symbol, 0), 0))
+            left[symbol] = left.get(symbol, 0) - quantity
         if quantity != lot.quantity:
             differences.append(f"account_differs:{_words(lot)} {lot.quantity} held by the answers, {quantity} there")
             _trade(holdings, lot, quantity - lot.quantity, snapshot)
@@ -103,7 +134,7 @@ def follow_account(holdings: Holdings, hedge: dict[str, Any], snapshot: Snapshot
         one = Holdings()
         bookkeeping.adopt_legs(one, [plain], snapshot)
         for lot in (*one.lots, *one.overlays):
-            if lot.terms in theirs:
+            if lot.terms in theirs and (lot.kind == OPTION or not agreed.issuperset(lot.symbols)):
                 differences.append(f"account_differs:{_words(lot)} 0 held by the answers, {lot.quantity} there")
                 bookkeeping.adopt_legs(holdings, [plain], snapshot)
     hedge["account_differences"] = differences = differences if "holdings" in hedge else []

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from math import inf
 from typing import Any
 
 from alvh.core.hedge.book import CONDOR_MULTIPLIER, VIX_OPTION_MULTIPLIER, Condor
-from alvh.core.hedge.bookings import book_units, condor_lines, settle_expired
+from alvh.core.hedge.bookings import FOR_EVER, book_units, condor_lines, settle_expired
+from alvh.core.hedge.futures_selection import ETPS, FUTURES_MULTIPLIERS, shares_for
 from alvh.core.hedge.holdings import HeldCondor, Holdings, Lot, LotPart
 from alvh.core.hedge.program import ChosenCondor, CondorProgram, NoCondor, choose_condor, is_due, model_condor
 from alvh.core.hedge.put_quotes import put_quote
@@ -121,7 +123,7 @@ def adopt_legs(holdings: Holdings, legs: Sequence[Mapping[str, Any]], snapshot: 
     for plain in legs:
         lot = _configured(plain, snapshot)
         if lot is None:
-            notes.append(f"leg_ignored:{plain['leg']} {plain['expiry']}")
+            notes.append(f"leg_ignored:{plain['leg']} {plain['expiry'] or plain['instrument']}")
             continue
         prices = [part_mark(lot.leg, part, snapshot) for part in lot.parts]
         # A credit is written as what was received for one spread.
@@ -161,7 +163,26 @@ def _configured_financing(plain: Mapping[str, Any], expiry: date, snapshot: Snap
     )  # fmt: skip
 
 
+def _configured_share(plain: Mapping[str, Any], snapshot: Snapshot) -> Lot | None:
+    """Shares of a volatility ETP; None where nobody has quoted it yet."""
+    symbol, leg = plain["instrument"], plain["leg"]
+    quoted = next((etp for etp in snapshot.etps() if etp.symbol == symbol), None)
+    stands_for = None if quoted is None else shares_for(leg, snapshot.selection(inf), snapshot.rules, quoted)
+    if stands_for is None or plain["quantity"] <= 0:
+        return None
+    part = LotPart(symbol=symbol, trading_class=symbol, strike=None, expiry=FOR_EVER, ratio=1)
+    return Lot(
+        leg=leg, parts=(part,), multiplier=1.0, quantity=plain["quantity"], entry_price=0.0, extrinsic=None,
+        armed=True, opened=date.fromisoformat(plain["opened"]) if plain["opened"] else snapshot.session,
+        per_unit=stands_for,
+    )  # fmt: skip
+
+
 def _configured(plain: Mapping[str, Any], snapshot: Snapshot) -> Lot | None:
+    # Configurations of version 0.1 name no instrument.
+    root = plain.get("instrument")
+    if root in ETPS:
+        return _configured_share(plain, snapshot)
     expiry = date.fromisoformat(plain["expiry"])
     leg, quantity, strike = plain["leg"], plain["quantity"], plain["strike"]
     if leg == "FIN":
@@ -169,13 +190,20 @@ def _configured(plain: Mapping[str, Any], snapshot: Snapshot) -> Lot | None:
     if expiry <= snapshot.session or quantity <= 0:
         return None
     parts: tuple[LotPart, ...]
-    if leg == "L2":
-        if plain["short_expiry"] is None:
-            return None
-        expiries = (expiry, date.fromisoformat(plain["short_expiry"]))
+    multiplier, per_unit = VIX_OPTION_MULTIPLIER, 1.0
+    if leg == "L2" or root is not None:
+        name = root or "VXM"
+        multiplier = FUTURES_MULTIPLIERS[name]
+        days = [(expiry, 1)]
+        if leg == "L2":
+            if plain["short_expiry"] is None:
+                return None
+            days.append((date.fromisoformat(plain["short_expiry"]), -1))
+        else:
+            per_unit = snapshot.rules.delta * VIX_OPTION_MULTIPLIER / multiplier
         parts = tuple(
-            LotPart(symbol=cfe_symbol("VXM", day), trading_class="VXM", strike=None, expiry=day, ratio=ratio)
-            for day, ratio in zip(expiries, (1, -1), strict=True)
+            LotPart(symbol=cfe_symbol(name, day), trading_class=name, strike=None, expiry=day, ratio=ratio)
+            for day, ratio in days
         )
     else:
         if strike is None:
@@ -187,8 +215,8 @@ def _configured(plain: Mapping[str, Any], snapshot: Snapshot) -> Lot | None:
             for at, ratio in strikes
         )
     return Lot(
-        leg=leg, parts=parts, multiplier=VIX_OPTION_MULTIPLIER, quantity=quantity, entry_price=0.0, extrinsic=None,
-        armed=True, opened=date.fromisoformat(plain["opened"]) if plain["opened"] else snapshot.session,
+        leg=leg, parts=parts, multiplier=multiplier, quantity=quantity, entry_price=0.0, extrinsic=None, armed=True,
+        opened=date.fromisoformat(plain["opened"]) if plain["opened"] else snapshot.session, per_unit=per_unit,
     )  # fmt: skip
 
 

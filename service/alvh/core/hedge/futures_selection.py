@@ -28,7 +28,7 @@ ETPS: Final = ("VIXY", "VXX")
 
 UNQUOTED_VERDICT: Final = LiquidityVerdict(passed=False, reason="no_quote", spread_pct=None)
 
-_MULTIPLIERS: Final = MappingProxyType({"VX": VX_MULTIPLIER, "VXM": VXM_MULTIPLIER})
+FUTURES_MULTIPLIERS: Final = MappingProxyType({"VX": VX_MULTIPLIER, "VXM": VXM_MULTIPLIER})
 
 
 def calendars(market: SelectionMarket, rules: SelectionRules) -> Iterator[LegChoice]:
@@ -77,7 +77,7 @@ def _calendar(
         reason=verdict.reason,
         fallback=None,
         pricing=pricing,
-        per_unit=_MULTIPLIERS[rules.futures_root] / _MULTIPLIERS[root],
+        per_unit=FUTURES_MULTIPLIERS[rules.futures_root] / FUTURES_MULTIPLIERS[root],
     )
 
 
@@ -108,7 +108,7 @@ def future_contract(root: str, node: CurveNode, ratio: int, market: SelectionMar
         settlement=Settlement.VRO,
         dte=(node.expiry - market.session).days,
         ratio=ratio,
-        multiplier=_MULTIPLIERS[root],
+        multiplier=FUTURES_MULTIPLIERS[root],
         bid=node.bid if two_sided else None,
         ask=node.ask if two_sided else None,
         mid=node.settle,
@@ -172,6 +172,12 @@ def _forward(leg: str, market: SelectionMarket, rules: SelectionRules) -> tuple[
         return None
     days, node = min(ahead, key=lambda pair: (abs(pair[0] - target), pair[0]))
     return float(node.settle), days
+
+
+def shares_for(leg: str, market: SelectionMarket, rules: SelectionRules, etp: EtpQuote) -> float | None:
+    """Return the shares that stand for one option of a leg at its usual delta; None without a curve."""
+    forward = _forward(leg, market, rules)
+    return None if forward is None else etp_shares(rules.delta, forward[0], etp, days=forward[1])
 
 
 def etp_shares(delta: float, forward: float, etp: EtpQuote, days: float = ETP_DAYS) -> float:
