@@ -45,6 +45,11 @@ class IbFeed(Knobs):
     )
     vx_months: int = Field(default=8, ge=0, le=12, description="VX futures watched, the nearest first")
     vxm_months: int = Field(default=2, ge=0, le=12, description="VXM futures watched, the nearest first")
+    etps: list[Literal["VIXY", "VXX"]] = Field(
+        default=[],
+        max_length=2,
+        description="volatility ETPs watched, a line each: the last that stands in for VIX options too wide to trade",
+    )
     stale_after_s: Seconds = Field(default=30.0, description="without a price tick in session, seconds")
     close_delay_s: float = Field(
         default=1200.0, ge=0, le=14_400, description="a close is evaluated so long after it, seconds"

@@ -45,6 +45,7 @@ def ib_settings(settings: Settings, feed: IbSettings) -> IbFeedSettings:
         essential=("SPX", "VIX") if hedges else ("SPX",),
         vx_months=feed.vx_months,
         vxm_months=feed.vxm_months,
+        etps=tuple(dict.fromkeys(feed.etps)),
         line_budget=feed.market_data_lines,
         chain_reserve=min(feed.chain_lines, feed.market_data_lines // 5) if hedges else 0,
         stale_after_s=feed.stale_after_s,

@@ -11,12 +11,16 @@ from ib_async import Contract, ContractDetails, OptionComputation
 
 from alvh.adapters.ib.chains import choose_contracts, choose_expiries, greeks_of
 from alvh.adapters.ib.codes import CODES, Meaning, code_of
-from alvh.adapters.ib.contracts import monthlies
+from alvh.adapters.ib.contracts import ContractBook, etp_of, monthlies, query
 from alvh.adapters.ib.feed_settings import DEFAULT_CHAINS, IbFeedSettings, Kind
 from alvh.adapters.ib.intake import Progress
+from alvh.adapters.ib.lines import DECISIVE
 from alvh.adapters.ib.pacing import HISTORY_LIMIT, Backoff, HistoryPacing
 from alvh.adapters.ib.states import TRANSITIONS, Cause, ConnectionState, State
 from alvh.adapters.ib.ticks import Reading, TickReader, known
+from alvh.app.live import ib_settings
+from alvh.settings import Settings
+from alvh.settings_feeds import IbFeed as IbSettings
 from gateway.harness import CALENDAR
 
 S = 10**9
@@ -122,6 +126,24 @@ def test_a_stamp_from_the_future_proves_nothing() -> None:
     assert (first.is_live, first.ts_event) == (False, NOW)
     (second,) = reader.read([Tick(4, 180.1, 100)], reading(NOW + S, stamp=NOW + 3600 * S))
     assert (second.is_live, second.ts_event) == (True, NOW + S), "a tick of the running stream, stamp or not"
+
+
+def test_an_etp_that_may_be_traded_speaks_by_its_book_and_is_watched_behind_what_decides() -> None:
+    reader = TickReader("VIXY", Kind.ETP, 30 * S)
+    assert reader.is_book
+    reader.read([Tick(1, 40.0, 5), Tick(4, 39.0, 5)], reading())
+    (quote,) = reader.read([Tick(2, 40.1, 7)], reading(NOW + S))
+    assert (quote.last_price, quote.bid_price, quote.ask_price, quote.ask_size) == (None, 40.0, 40.1, 7)
+    assert quote.is_live
+    book = ContractBook(IbFeedSettings(etps=("VIXY", "VXX")))
+    names = [watched.instrument_id for watched in book.in_order(date(2026, 9, 21))]
+    assert names.index("VIXY") > names.index("RSP")
+    assert names.index("VXX") < names.index("AD-NYSE")
+    asked = query(etp_of("VIXY"))
+    assert (asked.secType, asked.symbol, asked.exchange, asked.currency) == ("STK", "VIXY", "SMART", "USD")
+    assert Kind.ETP not in DECISIVE
+    feed = IbSettings(kind="ib", etps=["VXX", "VIXY"])
+    assert ib_settings(Settings(feed=feed), feed).etps == ("VXX", "VIXY")
 
 
 def test_a_funds_book_moves_no_quote_but_its_age() -> None:

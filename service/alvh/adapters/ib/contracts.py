@@ -14,7 +14,7 @@ from alvh.errors import OutageError
 
 _SEC_TYPES: Final = {
     Kind.INDEX: "IND", Kind.VOLATILITY: "IND", Kind.BREADTH: "IND", Kind.FUND: "STK", Kind.FUTURE: "FUT",
-    Kind.OPTION: "OPT",
+    Kind.OPTION: "OPT", Kind.ETP: "STK",
 }  # fmt: skip
 _NO_DEFINITION: Final = 200
 _SATURDAY: Final = 5
@@ -47,6 +47,11 @@ def breadth_of(index: BreadthIndex) -> Watched:
         instrument_id=index.symbol, kind=Kind.BREADTH, symbol=index.symbol, exchange=index.exchange,
         stale_after_s=_FUTURE_STALE_S,
     )  # fmt: skip
+
+
+def etp_of(symbol: str) -> Watched:
+    """Return a volatility ETP as something to watch."""
+    return Watched(instrument_id=symbol, kind=Kind.ETP, symbol=symbol, exchange="SMART", stale_after_s=_FUTURE_STALE_S)
 
 
 def expiry_of(contract: Contract) -> date | None:
@@ -90,7 +95,15 @@ class ContractBook:
         legs = tuple(leg_of(leg) for leg in self.legs() if leg.expiry >= today)
         vx = tuple(future for future in self.futures if future.trading_class == "VX")
         vxm = tuple(future for future in self.futures if future.trading_class != "VX")
-        return (*self._settings.watchlist, *vx, *legs, *vxm, *(breadth_of(index) for index in self._settings.breadth))
+        etps = tuple(etp_of(symbol) for symbol in self._settings.etps)
+        return (
+            *self._settings.watchlist,
+            *vx,
+            *legs,
+            *vxm,
+            *etps,
+            *(breadth_of(index) for index in self._settings.breadth),
+        )
 
     def unresolved(self, wanted: Iterable[Watched]) -> list[Watched]:
         """Return what of it has no contract yet."""

@@ -15,6 +15,7 @@ class Kind(StrEnum):
     INDEX = "index"
     VOLATILITY = "volatility"
     FUND = "etf"
+    ETP = "etp"  # a fund that is quoted to be traded: its book counts, and its silence alone makes nothing not ready
     FUTURE = "future"
     OPTION = "option"
     BREADTH = "breadth"
@@ -120,6 +121,7 @@ class IbFeedSettings:
         stale_after_s: without a price tick in session for so long an index, fund or volatility index is not live.
         conflate_ms: interval of conflation.
         history_years: what a first warm-up asks for (300 sessions are needed at most; two years leave a reserve).
+        etps: volatility ETPs watched beside (VIXY, VXX), whose shares may stand in for VIX options and futures.
         essential: not ready before their history is there; the small-cap index comes on top.
         connect_timeout_s: handshake and first sync.
         request_timeout_s: contract details, positions, option parameters.
@@ -146,6 +148,7 @@ class IbFeedSettings:
     essential: tuple[str, ...] = ("SPX", "VIX")
     vx_months: int = 8
     vxm_months: int = 2
+    etps: tuple[str, ...] = ()
     vx_history_days: int = 400
     line_budget: int = 100
     chain_reserve: int = 20

@@ -150,7 +150,7 @@ class Intake:
             case Kind.BREADTH:
                 if session is not None:
                     self._breadth.note(line, now)
-            case Kind.FUND if session is None and not self._is_close_taken(now):
+            case Kind.FUND | Kind.ETP if session is None and not self._is_close_taken(now):
                 pass  # funds trade on behind the close; until that is evaluated it must stay their last price
             case _:
                 for quote in quotes:
@@ -204,7 +204,7 @@ class Intake:
         self._lost_at_ns = None
         self._observer.on_connected(True)
         for line in self.lines:
-            if line.watched.kind is Kind.OPTION and (quote := line.reader.snapshot()) is not None:
+            if line.watched.kind in {Kind.OPTION, Kind.ETP} and (quote := line.reader.snapshot()) is not None:
                 self.outlet.offer(quote)
             elif line.watched.kind is Kind.FUTURE:
                 self._moved_curves.add(line.watched.trading_class)

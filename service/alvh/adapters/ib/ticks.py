@@ -21,7 +21,8 @@ _DELAYED: Final = frozenset({66, 67, 68})
 _HALTED: Final = frozenset({49, 90})
 # A stamp has whole seconds: within this of receipt it says no more than the receipt does.
 _STAMP_RESOLUTION_NS: Final = 10**9
-_BOOK_KINDS: Final = frozenset({Kind.OPTION, Kind.FUTURE, Kind.BREADTH})
+_BOOK_KINDS: Final = frozenset({Kind.OPTION, Kind.FUTURE, Kind.BREADTH, Kind.ETP})
+_TRADED_KINDS: Final = frozenset({Kind.OPTION, Kind.ETP})  # worth the middle of their book, not their last trade
 
 
 class Tick(Protocol):
@@ -223,6 +224,6 @@ class TickReader:
         book = self.book
         return Quote(
             ts_event=ts_event, ts_recv=ts_recv, instrument_id=self._instrument_id, is_live=is_live,
-            last_price=None if self._kind is Kind.OPTION else book.last,
+            last_price=None if self._kind in _TRADED_KINDS else book.last,
             bid_price=book.bid, ask_price=book.ask, bid_size=book.bid_size, ask_size=book.ask_size,
         )  # fmt: skip
