@@ -120,7 +120,7 @@ class Band(Part):
 class Action(Part):
     """One proposed change of one leg; never an order."""
 
-    action: str = of("OPEN, CLOSE, ROLL, HARVEST, WIDEN, ROLL_OUT, TIGHTEN, FIN, DE_RISK, HOLD_NEW or HOLD")
+    action: str = of("OPEN, CLOSE, ROLL, ROLL_UP, HARVEST, WIDEN, ROLL_OUT, TIGHTEN, FIN, DE_RISK, HOLD_NEW or HOLD")
     leg: str = of("L1, L1b, L2, L3a, L3b, FIN or COND; ALL where a HOLD speaks of no leg")
     instrument: str = of("OCC or CFE symbol, or an ETP's ticker; empty where nothing is held and nothing is to be done")
     side: str = of("BUY, SELL or NONE")

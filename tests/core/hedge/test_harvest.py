@@ -13,7 +13,6 @@ from alvh.core.hedge.harvest import (
     HarvestPlan,
     HeldLeg,
     due,
-    is_monetisable,
     plan_harvest,
     rearmed,
     roll_up,
@@ -43,24 +42,26 @@ def test_worked_roll_up() -> None:
     beyond = part.calls.index_of(24.0)
     assert beyond is not None
     assert float(part.calls.delta[beyond]) == pytest.approx(0.4574, abs=5e-5)
-    roll = roll_up(19.0, (part,), quoted=False)
+    roll = roll_up(19.0, part, (part,), quoted=False)
     assert roll is not None
-    assert (roll.strike, round(roll.delta, 4)) == (23.0, 0.5244)
-    assert (round(roll.bought_at, 4), round(roll.credit, 4)) == (2.1140, 2.1710)
+    assert (roll.expiry, roll.strike, round(roll.delta, 4)) == (part.expiry, 23.0, 0.5244)
+    assert (roll.sold_at, roll.bought_at) == pytest.approx((4.3850 - 0.05, 2.1140 + 0.05), abs=5e-5)
+    assert round(roll.credit, 4) == 2.1710
 
 
 def test_roll_up_at_quotes_pays_the_touch() -> None:
     (part,) = slices(22.6517, 30)
-    roll = roll_up(19.0, (part,), quoted=True)
+    roll = roll_up(19.0, part, (part,), quoted=True)
     assert roll is not None
     assert roll.credit == pytest.approx(4.35 - 2.15)
 
 
 def test_roll_up_needs_a_higher_strike_and_its_own_quote() -> None:
     (part,) = slices(18.6, 30)
-    assert roll_up(19.0, (part,), quoted=False) is None
-    assert roll_up(18.9, (part,), quoted=False) is None
-    assert roll_up(19.0, (), quoted=False) is None
+    assert roll_up(19.0, part, (part,), quoted=False) is None
+    assert roll_up(18.9, part, (part,), quoted=False) is None
+    (deep,) = slices(22.6517, 30)
+    assert roll_up(19.0, deep, (), quoted=False) is None
 
 
 def test_a_lot_is_harvested_once_and_arms_again() -> None:
@@ -68,22 +69,6 @@ def test_a_lot_is_harvested_once_and_arms_again() -> None:
     assert rearmed(armed=False, multiple=3.0) == (False, False)
     assert rearmed(armed=False, multiple=2.0) == (False, False)
     assert rearmed(armed=False, multiple=1.99) == (False, True)
-    assert rearmed(armed=False, multiple=2.6, rolled=True) == (True, False)
-
-
-def monet(
-    vx1: float | None = 30.0, vx2: float | None = 28.0, *, fell: bool = True, histogram: float | None = -0.1
-) -> bool:
-    return is_monetisable(lot_fires=False, vx1=vx1, vx2=vx2, rsi_fell_back=fell, vix_histogram=histogram)
-
-
-def test_monetisable_by_lot_or_by_an_inverted_curve_that_turns() -> None:
-    assert monet()
-    assert is_monetisable(lot_fires=True, vx1=None, vx2=None, rsi_fell_back=False, vix_histogram=None)
-    assert not monet(vx1=28.0)
-    assert not monet(vx2=None)
-    assert not monet(fell=False)
-    assert not monet(histogram=0.0)
 
 
 QUIET = Circumstances()
@@ -105,6 +90,8 @@ QUIET = Circumstances()
         (HeldLeg(leg="L1", dte=20, delta=0.75), Circumstances(hot=True), "ROLL_UP"),
         (HeldLeg(leg="L1", dte=20, delta=0.75), Circumstances(capture=1.5, small_caps_lag=True), "ROLL_UP"),
         (HeldLeg(leg="L1", dte=20, delta=0.74), Circumstances(hot=True), None),
+        (HeldLeg(leg="L1", dte=20, delta=0.75), Circumstances(hot=True, release_pending=True), "HARVEST"),
+        (HeldLeg(leg="L1b", dte=20, delta=0.75), Circumstances(hot=True), "HARVEST"),
         (HeldLeg(leg="L2", dte=8), QUIET, None),
         (HeldLeg(leg="L2", dte=7), QUIET, "ROLL"),
         (HeldLeg(leg="L2", dte=20, gain=-1.0), QUIET, "CLOSE"),

@@ -30,6 +30,7 @@ def change(leg: str, units: int, held: int = 0) -> Any:  # noqa: ANN401 - what t
         units: int
         held: int
         unit: Any
+        roll: Any = None
 
     return Change(lot=Lot(leg, abs(units)), units=units, held=held, unit=SimpleNamespace(terms=leg))
 

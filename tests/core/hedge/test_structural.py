@@ -79,6 +79,7 @@ def test_a_batch_keeps_l3_like_each_alone(inputs: SizingInputs) -> None:
         assert batch.contracts[row].tolist() == [alone.contracts.get(leg, 0) for leg in LEGS]
 
 
+RICH = replace(VECTOR_A.parameters, premium_max=2.0)
 HELD = (HedgeLeg(unit=L3A, quantity=12), HedgeLeg(unit=L3B, quantity=6), HedgeLeg(unit=L1, quantity=4))
 
 
@@ -96,10 +97,9 @@ def test_a_lower_target_sells_the_other_legs_and_keeps_l3() -> None:
 
 
 def test_what_stays_counts_and_the_others_are_sized_around_it() -> None:
-    parameters = replace(VECTOR_A.parameters, premium_max=2.0)
-    inputs = replace(VECTOR_A, cost_to_date_usd=0.0, parameters=parameters)
+    inputs = replace(VECTOR_A, cost_to_date_usd=0.0, parameters=RICH)
     alone = size(inputs).contracts
-    for count in range(7, 15):
+    for count in range(7, 14):
         sizing = size(replace(inputs, held=(HedgeLeg(unit=L3A, quantity=count), HELD[2])))
         assert sizing.contracts["L3a"] == count
         assert sizing.contracts.get("L1", 0) <= alone["L1"]
@@ -109,14 +109,16 @@ def test_what_stays_counts_and_the_others_are_sized_around_it() -> None:
 
 
 def test_cap_premium_and_over_insurance_are_named_where_they_take_l3_away() -> None:
-    capped = size(replace(VECTOR_A, held=HELD, cost_to_date_usd=1200.0))
-    assert (capped.contracts, reasons(capped)) == ({"L3a": 4, "L3b": 2}, {"CAP"})
+    # Over the cap or the premium limit all that is held gives way in proportion: 12 / 6 / 4 there cost 1,700 dollars.
+    assert reasons(size(replace(VECTOR_A, held=HELD, cost_to_date_usd=0.0))) == {"CAP", "PREMIUM"}
+    capped = size(replace(VECTOR_A, held=HELD, cost_to_date_usd=800.0))
+    assert (capped.contracts["L3a"], capped.contracts["L3b"], reasons(capped)) == (5, 3, {"CAP"})
     (cut,) = [each.cut_usd for each in capped.bindings if each.detail.startswith(SOLD)]
-    gone = 8 * 59.14 + 4 * 41.69
-    assert cut == pytest.approx(gone, abs=60.0)
+    assert cut == pytest.approx((1.0 - capped.cap / 1730.0) * (12 * 59.14 + 6 * 41.69), abs=15.0)
     assert size(replace(VECTOR_A, held=HELD, cost_to_date_usd=1700.0)).contracts == {}
-    risky = size(replace(VECTOR_A, held=HELD, cost_to_date_usd=0.0))
-    assert (risky.contracts, reasons(risky)) == ({"L3a": 11, "L3b": 5}, {"PREMIUM"})
+    # Inside both limits nothing of it is sold, however much of the mix there is no room for.
+    inside = replace(VECTOR_A, held=HELD[:2], cost_to_date_usd=350.0, parameters=RICH)
+    assert size(inside).contracts == {"L3a": 12, "L3b": 6}
     many = (HedgeLeg(unit=L3A, quantity=40),)
     rich = tuple(replace(condor, credit=40.0) for condor in VECTOR_A.condors)
     covered = size(replace(VECTOR_A, condors=rich, held=many, cost_to_date_usd=0.0, small_caps=None))

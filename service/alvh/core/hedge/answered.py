@@ -73,7 +73,7 @@ def remember(
     held: dict[str, int] = {}
     for row in rows.values():
         held[row.leg] = held.get(row.leg, 0) + row.held
-    for change in (change for change in changes if change.unit is None):
+    for change in (change for change in changes if change.unit is None and change.roll is None):
         held[change.lot.leg] = held.get(change.lot.leg, 0) + change.held
     proposals = state.hedge.setdefault("proposals", {})
     proposals[event_id] = {
@@ -82,6 +82,7 @@ def remember(
         "lots": Holdings(lots=[change.lot for change in changes]).as_plain()["lots"],
         "units": [change.units for change in changes],
         "prices": [list(change.prices) for change in changes],
+        "rolls": [_roll_rows(change) for change in changes],
         "each": [None if row is None else [row.gain_design, row.cost, row.at_risk] for row in known],
         "held": held,
         "moves": [move.as_plain() for move in moves],
@@ -93,6 +94,13 @@ def remember(
     }  # fmt: skip
     while len(proposals) > PROPOSALS_KEPT:
         del proposals[next(iter(proposals))]
+
+
+def _roll_rows(change: Change) -> list[Any] | None:
+    """A lot as it is and as it becomes, of a ROLL_UP."""
+    if change.roll is None:
+        return None
+    return list(Holdings(lots=[change.roll.held, change.roll.becomes]).as_plain()["lots"])
 
 
 def want(state: PortfolioState, legs: Sequence[TargetLeg]) -> None:
@@ -173,7 +181,9 @@ def _amended(proposal: Mapping[str, Any], wanted: Mapping[str, int]) -> tuple[li
     """Return the units of each change with a leg held at another quantity, and which change gives way; None if none."""
     units, found = list(proposal["units"]), -1
     for leg, quantity in wanted.items():
-        ranks = [at for at, lot in enumerate(proposal["lots"]) if lot[0] == leg]
+        # A roll changes no quantity of its leg; a proposal remembered by an older version knows none.
+        rolls = proposal.get("rolls") or [None] * len(units)
+        ranks = [at for at, lot in enumerate(proposal["lots"]) if lot[0] == leg and rolls[at] is None]
         if not ranks:
             return None
         more = quantity - (proposal["held"].get(leg, 0) + sum(units[at] for at in ranks))

@@ -10,7 +10,7 @@ from alvh.core.hedge import answered, bookkeeping, daily, defence, financing, lo
 from alvh.core.hedge.account_follow import ReadsAccount, account_notes, adopt_book, with_account
 from alvh.core.hedge.answered import Limits
 from alvh.core.hedge.bookkeeping import marks_of
-from alvh.core.hedge.condor_desk import draw_lines, due_of, holds_new, is_new_roll, plan_of, rearm, tried
+from alvh.core.hedge.condor_desk import draw_lines, holds_new, plan_of, tried
 from alvh.core.hedge.condor_moves import CondorMove, apply
 from alvh.core.hedge.discipline import Discipline, count
 from alvh.core.hedge.harvesting import harvest
@@ -25,6 +25,7 @@ from alvh.core.hedge.position_words import position_signals, told_later
 from alvh.core.hedge.program import ChosenCondor, CondorProgram, NoCondor
 from alvh.core.hedge.proposal import Proposal, proposed
 from alvh.core.hedge.put_desk import plan_puts
+from alvh.core.hedge.rolling_up import long_rolls, rolled, with_rolls
 from alvh.core.hedge.sizing import Sizing, Worked, glance, glance_at_held, report, work
 from alvh.core.hedge.sizing_desk import Change, Fees, Question, ask, changes_of, execute, small_caps_of
 from alvh.core.hedge.sizing_inputs import SizingParameters
@@ -32,11 +33,9 @@ from alvh.core.hedge.snapshot import Snapshot
 from alvh.core.hedge.steward import growth_allowed, note_close, without_growth
 from alvh.core.hedge.stress import StressCase
 from alvh.core.hedge.theta import theta_windows
+from alvh.core.hedge.watching import watch
 from alvh.core.portfolio import PortfolioState
 from alvh.core.situation import Situation
-
-DRIFT_BAND: Final = 0.05
-"""How far the offset held may lie from the attainable one before the soft timer makes a message (3.4, TIMER_5)."""
 
 QUIET_REASONS: Final = frozenset({"DEFENCE", "LIQ"})
 """Reasons that, alone, change nothing of the hedge."""
@@ -107,7 +106,7 @@ class HedgeDesk(ReadsAccount):
         self._glance(look, state)
         per_cent = draw_lines(look, self._methodology["edr"])
         if situation.is_close:
-            self._watch(look, state)
+            watch(look, state, self._methodology)
         if defence.is_newly_crossed(hedge, look.lines):
             look.reasons.append("DEFENCE")
         state.fired += [code for code in ("CAP", "DEFENCE") if code in look.reasons]
@@ -167,6 +166,7 @@ class HedgeDesk(ReadsAccount):
         look.notes += lot_rules.age(look.holdings, look.snapshot)
         look.marks = marks_of(look.holdings, look.snapshot)
         look.leaving = leavers(look, vol_trigger=given.vix_momentum)
+        look.rolls = long_rolls(look)
         look.reasons += exit_reasons(look.leaving)
         small, look.small_cap_rows = small_caps_of(self._portfolio, situation, given.beta_star)
         if small is not None:
@@ -266,6 +266,7 @@ class HedgeDesk(ReadsAccount):
     def _glance(self, look: Look, state: PortfolioState) -> None:
         """See what is held; and where a message is due or the soft timer has run, ask what should be."""
         look.leaving = leavers(look)
+        look.rolls = long_rolls(look)
         if not look.snapshot.nodes:
             return
         is_due = bool(look.reasons or look.leaving) or state.sessions >= self._methodology["timer"]["soft"]
@@ -282,7 +283,7 @@ class HedgeDesk(ReadsAccount):
         return ask(
             look.situation,
             look.snapshot,
-            look.holdings,
+            rolled(look.holdings, look.rolls),
             self._target(look),
             self._sizes,
             small_caps=look.small_caps,
@@ -293,40 +294,6 @@ class HedgeDesk(ReadsAccount):
             financing=financing.held_spreads(look.holdings, look.snapshot),
             trailing_credit=daily.credit(look, look.daily) if is_daily else None,
         )
-
-    def _watch(self, look: Look, state: PortfolioState) -> None:
-        """Add the reasons that come from what is held at a close: TIMER_5, ROLL, HARVEST, CAP."""
-        hedge = state.hedge
-        timer = self._methodology["timer"]
-        is_open = any(window.is_open for window in look.windows.values())
-        if state.is_anchored and state.sessions >= timer["hard_in_ttheta"] and is_open:
-            look.reasons.append("TIMER_10")
-        look.reasons += exit_reasons(look.leaving)
-        if look.phase.phase is Phase.MONETISE:
-            look.reasons.append("HARVEST")
-        self._watch_limits(look, state)
-        due = due_of(look)
-        hedge["done"] = rearm(hedge.get("done", {}), due)
-        if any(is_new_roll(key, actions, hedge["done"]) for key, actions in due.items()):
-            look.reasons.append("ROLL")
-
-    def _watch_limits(self, look: Look, state: PortfolioState) -> None:
-        """Add TIMER_5 and CAP."""
-        hedge, seen = state.hedge, look.seen
-        if seen is None or not look.snapshot.is_fresh:
-            return
-        if look.keeps_hedge:
-            hedge["over_cap"] = False
-            return
-        # What the steward would not let grow is no drift to act on: it is looked at again at the next close.
-        grows = seen.offset_target is not None and seen.offset_target > seen.offset_held
-        is_soft = state.is_anchored and state.sessions >= self._methodology["timer"]["soft"]
-        if is_soft and seen.drift > DRIFT_BAND and (look.may_increase or not grows):
-            look.reasons.append("TIMER_5")
-        is_over = seen.cost_held > seen.cap + 1e-6
-        if is_over and not hedge.get("over_cap", False):
-            look.reasons.append("CAP")
-        hedge["over_cap"] = is_over
 
     # What is proposed
 
@@ -382,7 +349,8 @@ class HedgeDesk(ReadsAccount):
         backs = financing.buy_backs(look.holdings, look.snapshot, look.leaving)
         if not look.snapshot.is_fresh or QUIET_REASONS.issuperset(reasons):
             return sizing, backs
-        changes = changes_of(sizing, look.holdings, look.snapshot)
+        changes = changes_of(sizing, rolled(look.holdings, look.rolls), look.snapshot)
+        changes = with_rolls(changes, look.rolls, look)
         if look.keeps_hedge:
             changes = [c for c in changes if look.leaving.get(c.lot.key, "").startswith("CLOSE")]
         if NO_PURCHASES.issuperset(reasons):

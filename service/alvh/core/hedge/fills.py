@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from alvh.core.hedge.condor_moves import CondorMove, apply
 from alvh.core.hedge.holdings import Holdings, Lot
 from alvh.core.hedge.reported import Fill, Package, Told, fault_of, matched, name_of
-from alvh.core.hedge.sizing_desk import Fees, take
+from alvh.core.hedge.sizing_desk import Fees, take, take_roll
 
 
 def refusal(fills: Sequence[Fill], proposal: Mapping[str, Any] | None, holdings: Holdings) -> str | None:
@@ -39,20 +39,21 @@ def book_fills(holdings: Holdings, proposal: Mapping[str, Any], fills: Sequence[
         if isinstance(change, CondorMove):
             _book_move(holdings, change, package, told, fees, session)
         else:
-            _book_lot(holdings, *change, package, told, fees, session)
+            _book_lot(holdings, change, package, told, fees, session)
 
 
-def _packages(
-    proposal: Mapping[str, Any], holdings: Holdings
-) -> list[tuple[Package, tuple[Lot, Sequence[float]] | CondorMove]]:
+def _packages(proposal: Mapping[str, Any], holdings: Holdings) -> list[tuple[Package, "_Traded | CondorMove"]]:
     """What a proposal trades: changes of the hedge with their prices, then moves of condors."""
-    lots = Holdings.from_plain({**Holdings().as_plain(), "lots": proposal["lots"]}).lots
-    found: list[tuple[Package, tuple[Lot, Sequence[float]] | CondorMove]] = []
-    for lot, units, prices in zip(lots, proposal["units"], proposal["prices"], strict=True):
-        held = holdings.find(lot.leg, lot.terms)
-        most = (0 if held is None else held.quantity) if units < 0 else None
+    lots = _lots(proposal["lots"])
+    found: list[tuple[Package, _Traded | CondorMove]] = []
+    rolls = proposal.get("rolls") or [None] * len(lots)  # an older version remembers none
+    for lot, units, prices, rows in zip(lots, proposal["units"], proposal["prices"], rolls, strict=True):
+        roll = None if rows is None else (_lots(rows[:1])[0], _lots(rows[1:])[0])
+        old = lot if roll is None else roll[0]
+        held = holdings.find(old.leg, old.terms)
+        most = (0 if held is None else held.quantity) if units < 0 or roll is not None else None
         ratios = {name_of(part.symbol): part.ratio for part in lot.parts}
-        found.append((Package(leg=lot.leg, ratios=ratios, units=units, most=most), (lot, prices)))
+        found.append((Package(leg=lot.leg, ratios=ratios, units=units, most=most), _Traded(lot, prices, roll)))
     for plain in proposal.get("moves", ()):
         move = CondorMove.from_plain(plain)
         ratios = {name_of(contract.symbol): count for contract, count, _ in move.trades}
@@ -60,9 +61,20 @@ def _packages(
     return found
 
 
-def _book_lot(
-    holdings: Holdings, lot: Lot, prices: Sequence[float], package: Package, told: Told, fees: Fees, session: date
-) -> None:
+class _Traded(NamedTuple):
+    """A lot's contracts and their prices; of a ROLL_UP also the lot as it is held and as it becomes."""
+
+    lot: Lot
+    prices: Sequence[float]
+    roll: tuple[Lot, Lot] | None
+
+
+def _lots(rows: Sequence[Any]) -> list[Lot]:
+    return Holdings.from_plain({**Holdings().as_plain(), "lots": rows}).lots
+
+
+def _book_lot(holdings: Holdings, traded: _Traded, package: Package, told: Told, fees: Fees, session: date) -> None:
+    lot, prices, roll = traded
     count = told.units(package)
     if package.most is not None:
         count = min(count, package.most)
@@ -75,6 +87,11 @@ def _book_lot(
         holdings.ledger_of(lot.leg).trade(
             line.contract, units * line.ratio, price, fee=told.fee(symbol, usual), session=session
         )
+    if roll is not None:
+        held, becomes = roll
+        entry = becomes.entry_price + paid[0] - prices[0]
+        take_roll(holdings, held, replace(becomes, entry_price=entry), units)
+        return
     net = sum(part.ratio * price for part, price in zip(lot.parts, paid, strict=True))
     take(holdings, replace(lot, quantity=count), units, net)
 

@@ -158,7 +158,7 @@ class FinancingQuestion:
 def question_of(look: Look, sizing: Sizing, changes: Sequence[Change]) -> FinancingQuestion:
     """Return what decides on a sale beside these changes of the hedge."""
     debit = sum(
-        change.net * change.lot.multiplier * change.units
+        (change.net if change.roll is None else change.prices[0]) * change.lot.multiplier * change.units
         for change in changes
         if change.units > 0 and change.lot.is_premium
     )

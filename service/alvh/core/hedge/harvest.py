@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from math import floor
 from types import MappingProxyType
 from typing import Final
@@ -40,33 +41,16 @@ ROLL_DTE: Final[Mapping[str, int]] = MappingProxyType({"L1": 10, "L1b": 10, "L2"
 """Days to expiry at or below which a leg is rolled; L3b becomes L3a there."""
 
 
-def rearmed(*, armed: bool, multiple: float, rolled: bool = False) -> tuple[bool, bool]:
-    """Return (the lot's harvest condition fires now, whether it stays armed).
+def rearmed(*, armed: bool, multiple: float) -> tuple[bool, bool]:
+    """Return (the lot's harvest condition fires now, whether it stays armed); a lot that is rolled is armed anew.
 
     Args:
         armed: whether the lot may still fire.
         multiple: mark over entry price.
-        rolled: whether it was rolled since the last close, which arms it anew.
     """
-    ready = armed or rolled or multiple < REARM_MULTIPLE
+    ready = armed or multiple < REARM_MULTIPLE
     fires = ready and multiple >= HARVEST_MULTIPLE
     return fires, ready and not fires
-
-
-def is_monetisable(
-    *, lot_fires: bool, vx1: float | None, vx2: float | None, rsi_fell_back: bool, vix_histogram: float | None
-) -> bool:
-    """Return `monet` of 3.2: a lot of L1 has multiplied, or the curve is inverted while the VIX turns down.
-
-    Args:
-        lot_fires: any lot's condition fires (`rearmed`).
-        vx1: front VIX future, points.
-        vx2: the next one.
-        rsi_fell_back: RSI14 of the VIX was above 70 and has fallen below it.
-        vix_histogram: MACD histogram of the VIX; None where it is not ready.
-    """
-    inverted = vx1 is not None and vx2 is not None and vx1 > vx2
-    return lot_fires or (inverted and rsi_fell_back and vix_histogram is not None and vix_histogram < 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +131,7 @@ def _call_due(held: HeldLeg, now: Circumstances) -> tuple[str, str] | None:
     may_roll = not now.release_pending
     if may_roll and held.dte <= ROLL_DTE[held.leg]:
         return "ROLL", f"dte<={ROLL_DTE[held.leg]}"
-    if deep and rolls_up(now):
+    if may_roll and held.leg == "L1" and deep and rolls_up(now):
         return "ROLL_UP", "delta>=0.75 and small caps lag on hot prints or captures"
     if held.multiple >= HARVEST_MULTIPLE:
         return "HARVEST", "mark>=2.5x entry"
@@ -207,41 +191,52 @@ def _financing_due(held: HeldLeg, now: Circumstances) -> tuple[str, str] | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollUp:
-    """A long call sold and a higher one bought: the new strike, its delta, and the net credit per contract, points."""
+    """A long call sold and a higher one bought, points.
 
+    Attributes:
+        expiry, strike, delta: of the call that is bought.
+        sold_at, bought_at: what is received and paid.
+    """
+
+    expiry: date
     strike: float
     delta: float
     sold_at: float
     bought_at: float
-    credit: float
+
+    @property
+    def credit(self) -> float:
+        """What is left of a contract's sale."""
+        return self.sold_at - self.bought_at
 
 
-def roll_up(strike: float, slices: Sequence[ChainSlice], *, quoted: bool) -> RollUp | None:
-    """Return the roll of a long call into the 0.50-delta call above it, in its own expiry, else in the next (3.5).
+def roll_up(strike: float, own: ChainSlice, places: Sequence[ChainSlice], *, quoted: bool) -> RollUp | None:
+    """Return the roll of a long call into the 0.50-delta call above it, in the first place that has one (3.5).
 
     Args:
         strike: of the held call, points.
-        slices: its own expiry first, then the next one.
-        quoted: sold at the bid and bought at the ask; otherwise at the mids less 0.10 slippage.
+        own: its expiry.
+        places: where a call may be bought: its own expiry before the next one.
+        quoted: sold at the bid and bought at the ask; otherwise at the mids, each less half of the slippage.
 
     Returns:
         None where the held call is not quoted, or no higher strike lies nearest to a delta of 0.50 at a credit.
     """
-    own = slices[0].calls if slices else None
-    at = own.index_of(strike) if own is not None else None
-    if own is None or at is None:
+    at = own.calls.index_of(strike)
+    if at is None:
         return None
-    sold = float(own.bid[at] if quoted else own.mid[at])
-    for part in slices:
+    slip = 0.0 if quoted else 0.5 * MODEL_SLIPPAGE
+    sold = float(own.calls.bid[at] if quoted else own.calls.mid[at]) - slip
+    for part in places:
         new = part.calls.nearest_delta(0.50)
         if new is None or not part.calls.strike[new] > strike:
             continue
-        bought = float(part.calls.ask[new] if quoted else part.calls.mid[new])
-        credit = sold - bought - (0.0 if quoted else MODEL_SLIPPAGE)
-        if credit > 0.0:
-            higher = float(part.calls.strike[new])
-            delta = float(part.calls.delta[new])
-            return RollUp(strike=higher, delta=delta, sold_at=sold, bought_at=bought, credit=credit)
+        bought = float(part.calls.ask[new] if quoted else part.calls.mid[new]) + slip
+        if sold > bought:
+            return RollUp(
+                expiry=part.expiry, strike=float(part.calls.strike[new]), delta=float(part.calls.delta[new]),
+                sold_at=sold, bought_at=bought,
+            )  # fmt: skip
     return None
 
 

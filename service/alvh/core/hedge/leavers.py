@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from alvh.core.hedge import financing, lot_rules, put_desk
 from alvh.core.hedge.look import Look
+from alvh.core.hedge.phases import Phase
 
 
 def leavers(look: Look, *, vol_trigger: bool = False) -> dict[str, str]:
@@ -19,3 +20,11 @@ def leavers(look: Look, *, vol_trigger: bool = False) -> dict[str, str]:
         now = replace(now, vol_trigger=now.vol_trigger or vol_trigger)
         going |= lot_rules.leaving(look.holdings, look.snapshot, now, look.phase.phase)
     return going
+
+
+def observations(look: Look) -> list[str]:
+    """Return what the harvest rule sees in lots that the phase leaves alone (3.1)."""
+    if not look.snapshot.nodes or look.phase.phase is Phase.MONETISE:
+        return []
+    now = lot_rules.circumstances(look.situation, look.phase.phase)
+    return lot_rules.observed(look.holdings, look.snapshot, now)

@@ -11,7 +11,7 @@ from alvh.core.hedge.holdings import Holdings
 from alvh.core.hedge.outcome import Sizing
 from alvh.core.hedge.phases import PhaseState
 from alvh.core.hedge.sizing import Glance, Worked
-from alvh.core.hedge.sizing_desk import Fees, Question
+from alvh.core.hedge.sizing_desk import Fees, LongRoll, Question
 from alvh.core.hedge.snapshot import Snapshot
 from alvh.core.hedge.stress import StressCase
 from alvh.core.hedge.surface import Smile
@@ -45,6 +45,7 @@ class Look:
         question, worked, seen, sizing: what a sizing is asked, worked out, a first glance at it, its report; None
             where there is no VIX curve to size on.
         leaving: lots that are to go, and the rule.
+        rolls: lots among them whose long call is rolled up, the rest of them kept.
         amended: numbers people have amended, and the phase they are for.
         edr_points: expected daily range of SPX, points; None where it is not known.
         holds_new: whether no new condors are opened, by the user's own setting or the second engine's.
@@ -79,6 +80,7 @@ class Look:
     seen: Glance | None = None
     sizing: Sizing | None = None
     leaving: dict[str, str] = field(default_factory=dict)
+    rolls: tuple[LongRoll, ...] = ()
     amended: Mapping[str, Any] = field(default_factory=dict)
     edr_points: float | None = None
     holds_new: bool = False

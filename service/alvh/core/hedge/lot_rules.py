@@ -8,6 +8,7 @@ from alvh.core.hedge.book import ETP_DAYS
 from alvh.core.hedge.harvest import Circumstances, HeldLeg, due, rearmed
 from alvh.core.hedge.holdings import SHARE, Holdings, Lot
 from alvh.core.hedge.phases import Phase
+from alvh.core.hedge.rolling_up import long_roll
 from alvh.core.hedge.selection import choose_leg
 from alvh.core.hedge.snapshot import Snapshot
 from alvh.core.signals.term_structure import basis_and_roll
@@ -83,10 +84,31 @@ def leaving(holdings: Holdings, snapshot: Snapshot, now: Circumstances, phase: P
         rule = due(_seen(lot, snapshot), now)
         if rule is None or rule.action not in ("ROLL", "ROLL_UP", "CLOSE"):
             continue
-        if rule.action != "CLOSE" and _chosen(lot, snapshot) == lot.symbols:
+        if rule.action == "ROLL_UP" and not _may_roll_up(lot, snapshot):
+            continue
+        if rule.action == "ROLL" and _chosen(lot, snapshot) == lot.symbols:
             continue
         found[lot.key] = f"{rule.action}: {rule.rule}"
     return found
+
+
+def observed(holdings: Holdings, snapshot: Snapshot, now: Circumstances) -> list[str]:
+    """Return what the harvest rule of 3.1 sees in lots that are not traded for it; the harvest is the phase's (3.2)."""
+    found = []
+    for lot in holdings.lots:
+        rule = due(_seen(lot, snapshot), now)
+        if rule is not None and rule.action == "HARVEST":
+            found.append(f"{lot.leg}_{rule.rule.replace(' ', '_')}:{'/'.join(lot.symbols)}")
+    return found
+
+
+def _may_roll_up(lot: Lot, snapshot: Snapshot) -> bool:
+    """Whether its long call can be rolled, or the whole lot into one of a higher strike that is to be had."""
+    if long_roll(lot, snapshot) is not None:
+        return True
+    chosen = choose_leg(lot.leg, snapshot.selection(inf), snapshot.rules)
+    strikes = [part.strike for part in chosen.contracts if part.ratio > 0 and part.strike is not None]
+    return chosen.passed and bool(strikes) and strikes[0] > (lot.parts[0].strike or 0.0)
 
 
 def _chosen(lot: Lot, snapshot: Snapshot) -> tuple[str, ...]:

@@ -23,6 +23,9 @@ def action_of(change: Change, look: Look, verb: str) -> list[Action]:
     for part, price in parts:
         bid, ask, mid, iv, delta, vega = _quote(change.lot, part, look)
         count = change.units * part.ratio
+        before = change.held * part.ratio
+        if change.roll is not None:
+            before = max(0, -count)  # of the call that is sold all that is left of it, of the new one nothing yet
         found.append(
             Action(
                 action=verb,
@@ -30,8 +33,8 @@ def action_of(change: Change, look: Look, verb: str) -> list[Action]:
                 instrument=part.symbol,
                 side="BUY" if count > 0 else "SELL",
                 qty=abs(count),
-                qty_before=change.held * part.ratio,
-                qty_after=(change.held + change.units) * part.ratio,
+                qty_before=before,
+                qty_after=before + count,
                 limit_price=price,
                 mid=mid,
                 bid=bid,
@@ -45,7 +48,7 @@ def action_of(change: Change, look: Look, verb: str) -> list[Action]:
                 fees=fee * abs(count),
                 time_window=time_window(look, change.lot.leg),
                 depends_on=found[0].instrument if found and count < 0 and part.strike is not None else None,
-                reason=look.leaving.get(change.lot.key) or instead_of(change, look),
+                reason=_reason(change, look),
             )
         )
     return found
@@ -54,6 +57,13 @@ def action_of(change: Change, look: Look, verb: str) -> list[Action]:
 def holds(look: Look, changes: Sequence[Change]) -> list[Action]:
     """Return HOLD for the contracts of every lot that is left alone; one for ALL where there is nothing to do."""
     touched = {(change.lot.leg, change.lot.symbols) for change in changes}
+    rolls = {change.roll.held.symbols: change.units for change in changes if change.roll is not None}
+    touched |= {("L1", symbols) for symbols in rolls}
+    kept = [(lot, part, lot.quantity) for lot in look.holdings.everything if (lot.leg, lot.symbols) not in touched
+            for part in lot.parts]  # fmt: skip
+    # Of a lot that is rolled up the sold call is left alone.
+    kept += [(lot, part, rolls[lot.symbols]) for lot in look.holdings.lots if lot.symbols in rolls
+             for part in lot.parts[1:]]  # fmt: skip
     found = [
         Action(
             action="HOLD",
@@ -61,19 +71,24 @@ def holds(look: Look, changes: Sequence[Change]) -> list[Action]:
             instrument=part.symbol,
             side="NONE",
             qty=0,
-            qty_before=lot.quantity * part.ratio,
-            qty_after=lot.quantity * part.ratio,
+            qty_before=count * part.ratio,
+            qty_after=count * part.ratio,
             multiplier=lot.multiplier,
         )
-        for lot in look.holdings.everything
-        if (lot.leg, lot.symbols) not in touched
-        for part in lot.parts
+        for lot, part, count in kept
     ]
     if found or changes:
         return found
     return [
         Action(action="HOLD", leg="ALL", instrument="", side="NONE", qty=0, qty_before=0, qty_after=0, multiplier=1.0)
     ]
+
+
+def _reason(change: Change, look: Look) -> str | None:
+    """Return the rule that asks for a change, and of a roll what it brings."""
+    if change.roll is None:
+        return look.leaving.get(change.lot.key) or instead_of(change, look)
+    return f"{look.leaving.get(change.roll.held.key)}; credit {-change.net:.4f} per contract"
 
 
 def _quote(

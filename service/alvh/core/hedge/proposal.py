@@ -13,6 +13,7 @@ from alvh.core.hedge.condor_desk import CondorPlan
 from alvh.core.hedge.condor_moves import CondorMove
 from alvh.core.hedge.contracts import LegChoice
 from alvh.core.hedge.financing_words import financing_break_evens, financing_parts
+from alvh.core.hedge.leavers import observations
 from alvh.core.hedge.look import Look
 from alvh.core.hedge.order_words import action_of, condor_action, holds, move_actions, move_package, package_of
 from alvh.core.hedge.outcome import Sizing
@@ -137,7 +138,7 @@ def proposed(
         notes=(
             *_flags(look, portfolio, approvals, changes, plan.moves),
             *look.snapshot.faults, *sizing.notes, *synthetic_notes(look, changes),
-            *(f"{key}: {rule}" for key, rule in look.leaving.items()),
+            *(f"{key}: {rule}" for key, rule in look.leaving.items()), *observations(look),
         ),
         size_change=_size_change(sizing, changes),
     )  # fmt: skip
@@ -289,11 +290,16 @@ def _finite(value: float | None) -> float | None:
 
 def _verb(change: Change, changes: Sequence[Change], look: Look) -> str:
     rule = look.leaving.get(change.lot.key, "")
+    if change.roll is not None:
+        return "ROLL_UP"
     if change.lot.leg == "FIN":
         return "FIN" if change.units > 0 else "CLOSE"
     if change.units < 0 and look.phase.phase is Phase.MONETISE and not rule:
         return "HARVEST"
-    same = [other for other in changes if other.lot.leg == change.lot.leg and other.units * change.units < 0]
+    same = [
+        other for other in changes
+        if other.lot.leg == change.lot.leg and other.units * change.units < 0 and other.roll is None
+    ]  # fmt: skip
     if same and "ROLL" in look.reasons:
         return "ROLL"
     return "OPEN" if change.units > 0 else "CLOSE"

@@ -70,8 +70,8 @@ def _short_calls(leg: str, rules: SelectionRules) -> LegProtocol:
         leg,
         (
             f"VIX calls of {window.low}-{window.high} days, nearest {window.target}, monthly first; {strikes}.",
-            f"Sell {HARVEST_SHARE:.0%} when the mark is {HARVEST_MULTIPLE:g} times the entry, "
-            f"or the long delta reaches {ROLL_UP_DELTA:g}; roll up instead on a hot print.",
+            f"Sell {HARVEST_SHARE:.0%} when the mark is {HARVEST_MULTIPLE:g} times the entry; at a long delta of "
+            f"{ROLL_UP_DELTA:g} L1 is rolled up on a hot print or where small caps lag, else it is noted.",
             f"At {ROLL_DTE[leg]} days, or when half the extrinsic value at entry is gone and no trigger is active.",
             "The premium paid is the most that can be lost; nothing is added within a session of a hedge loss.",
         ),

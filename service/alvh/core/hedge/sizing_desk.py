@@ -55,6 +55,23 @@ class Fees:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LongRoll:
+    """A lot whose long call is rolled up (3.5).
+
+    Attributes:
+        held: the lot as it is.
+        becomes: the same units behind the roll, at today's touch.
+        trade: what is traded: the new call bought, the old one sold.
+        prices: of these two, points.
+    """
+
+    held: Lot
+    becomes: Lot
+    trade: Lot
+    prices: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """Units of one make to buy (positive) or sell, at the touch.
 
@@ -63,7 +80,8 @@ class Change:
         units: how many, signed.
         held: of them before.
         prices: per contract of a unit, points.
-        unit: today's quotes; None of an overlay, which no sizing values.
+        unit: today's quotes; None of an overlay or a roll, which no sizing values.
+        roll: of a ROLL_UP, whose contracts `lot` holds; None of a plain purchase or sale.
     """
 
     lot: Lot
@@ -71,6 +89,7 @@ class Change:
     held: int
     prices: tuple[float, ...]
     unit: HedgeUnit | None
+    roll: LongRoll | None = None
 
     @property
     def net(self) -> float:
@@ -256,7 +275,10 @@ def execute(holdings: Holdings, changes: Sequence[Change], snapshot: Snapshot, f
             holdings.ledger_of(lot.leg), lot.lines, change.units, change.prices, fee_usd=fees.of_lot(lot),
             session=snapshot.session,
         )  # fmt: skip
-        take(holdings, lot, change.units, change.net)
+        if change.roll is None:
+            take(holdings, lot, change.units, change.net)
+        else:
+            take_roll(holdings, change.roll.held, change.roll.becomes, change.units)
 
 
 def take(holdings: Holdings, lot: Lot, units: int, net: float) -> None:
@@ -267,3 +289,11 @@ def take(holdings: Holdings, lot: Lot, units: int, net: float) -> None:
     held = holdings.find(lot.leg, lot.terms)
     assert held is not None and held.quantity >= -units  # noqa: PT018
     holdings.swap(held, replace(held, quantity=held.quantity + units))
+
+
+def take_roll(holdings: Holdings, held: Lot, becomes: Lot, units: int) -> None:
+    """Let so many units of a lot become another."""
+    lot = holdings.find(held.leg, held.terms)
+    assert lot is not None and lot.quantity >= units  # noqa: PT018
+    holdings.swap(lot, replace(lot, quantity=lot.quantity - units))
+    holdings.put(replace(becomes, quantity=units))

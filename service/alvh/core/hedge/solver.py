@@ -210,26 +210,37 @@ def _around(slots: Slots, demand: Demand, first: Solution, budget: Floats) -> So
 
 
 def _stays(slots: Slots, demand: Demand) -> tuple[Floats, Floats]:
-    """Return what each of `LEAST_LIMITS` leaves of the contracts that stay, (B, 4), and how many do, whole, (B, 5)."""
-    limits = (demand.cap, demand.premium_limit, demand.delta_room, demand.over_insured * np.maximum(demand.loss, 0.0))
+    """Return what each of `LEAST_LIMITS` leaves of the contracts that stay, (B, 4), and how many do, whole, (B, 5).
 
-    def fits(contracts: Floats, place: int) -> NDArray[np.bool_]:
+    Over the cap or the premium limit all that is held gives way in proportion, and what stays with it; the book's delta
+    and over-insurance take only what breaks them by itself.
+    """
+    limits = (demand.cap, demand.premium_limit, demand.delta_room, demand.over_insured * np.maximum(demand.loss, 0.0))
+    beside = np.where(IS_STRUCTURAL, 0.0, demand.held.sum(axis=2))
+
+    def fits(least: Floats, others: Floats, place: int) -> NDArray[np.bool_]:
         if place == 0:
-            used = slots.true_cost(contracts, demand.held)
+            used = slots.true_cost(least + others, demand.held)
+        elif place == 1:
+            used = slots.total(least + others, slots.premium)
         else:
-            used = slots.total(contracts, (slots.premium, -slots.delta, slots.gain)[place - 1])
+            used = slots.total(least, (-slots.delta, slots.gain)[place - 2])
         return np.asarray(used <= limits[place] * (1.0 + _SLACK))
 
     def left(place: int) -> Floats:
-        return largest(lambda share: fits(share[:, None] * demand.least, place), demand.loss.size)
+        return largest(
+            lambda share: fits(share[:, None] * demand.least, share[:, None] * beside, place), demand.loss.size
+        )
 
     places = range(len(LEAST_LIMITS))
     shares = np.stack([left(place) for place in places], axis=1)
-    least = np.floor(shares.min(axis=1)[:, None] * demand.least + ROUNDING)
+    share = shares.min(axis=1)[:, None]
+    least = np.floor(share * demand.least + ROUNDING)
     for leg in np.flatnonzero(IS_STRUCTURAL):  # what the shares of whole contracts lost and the limits leave room for
         trial = least.copy()
         trial[:, leg] = np.minimum(trial[:, leg] + 1.0, demand.least[:, leg])
-        least = np.where(np.all([fits(trial, place) for place in places], axis=0)[:, None], trial, least)
+        room = np.all([fits(trial, share * beside, place) for place in places], axis=0)
+        least = np.where(room[:, None], trial, least)
     return shares, least
 
 

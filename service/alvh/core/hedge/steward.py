@@ -81,7 +81,7 @@ def without_growth(changes: Sequence[Change], sizing: Sizing) -> tuple[list[Chan
     cut = 0.0
     for change in changes:
         units = change.units
-        if units > 0:
+        if units > 0 and change.roll is None:
             units, sold[change.lot.leg] = _bought_back(change, sold.get(change.lot.leg, []))
             left = change.units - units
             cut += left * (gains.get((change.lot.leg, change.unit.terms), 0.0) if change.unit else 0.0)

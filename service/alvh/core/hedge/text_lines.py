@@ -31,6 +31,10 @@ def lines_of(
         _wanted(sizing, target),
     ]
     for change in changes:
+        if change.roll is not None:
+            new, old = (" ".join(symbol.split()) for symbol in change.lot.symbols)
+            lines.append(f"Roll up {change.units} {change.lot.leg} {old} to {new}, credit {-change.net:.2f}")
+            continue
         sells = (change.units > 0) == (change.lot.leg == "FIN")
         name = "/".join(" ".join(symbol.split()) for symbol in change.lot.symbols)
         price = -change.net if change.lot.leg == "FIN" else change.net
