@@ -272,7 +272,10 @@ def _returns(worked: Worked, cost: float) -> dict[str, Any]:
     credit = sum(condor.credit_usd for condor in inputs.condors)
     width = credit + exposure.max_loss_usd
     days = max((float(condor.days) for condor in inputs.condors), default=0.0)
-    spent = cost + worked.budget.cost_to_date
+    # Where the credit is that of 21 sessions, horizon and cost to date are a month's too, and of many condors: those
+    # held bear their own days of it.
+    share = min(1.0, days / exposure.horizon) if days and inputs.trailing_credit_usd is not None else 1.0
+    spent = share * (cost + worked.budget.cost_to_date)
     left = credit - spent
     gross, net = held_to_expiry(credit, width, days), held_to_expiry(left, width, days)
     expected = None if inputs.rv20 is None else expected_return(inputs.market, inputs.condors, spent, inputs.rv20)
