@@ -108,6 +108,7 @@ def baseline(book: Book, m: float) -> dict[str, float]:
     return {
         "spx_notional": notional, "spx": notional / (100 * spx), "xsp": notional / (10 * spx),
         "mes": notional / (5 * spx), "es": notional / (50 * spx), "vx_full": full, "vx_m": full * m,
+        "vxm_m": 10 * full * m,
     }  # fmt: skip
 
 
