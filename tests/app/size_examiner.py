@@ -19,6 +19,7 @@ from oracles.random_markets import Document
 from oracles.sizing_reference import LADDER, ORDER, Answer, Book
 from oracles.sizing_results import at_settlement, baseline, break_evens, break_evens_of_all, results, vega3
 from oracles.small_cap_puts import Case, Put, comparison, grid, sensitivities, sides
+from oracles.spread_financing import sunk_behind
 from oracles.vix_market import Market
 
 STRESS = Path(alvh.core.hedge.__file__).parent / "stress.csv"
@@ -61,10 +62,12 @@ class Compared:
             if not self.before:
                 self.contracts()
             self.hedge = hedge_behind(data["actions"], self.before, self.units, self.market)
-            self.sunk = max(0.0, sum(lot.sunk(self.market) for lot in self.before))
+            gross = sum(lot.sunk(self.market) for lot in self.before)
+            self.sunk = sunk_behind(gross, self.book.financing, self.market)
             for name, value in results(self.book, self.hedge, self.sunk).items():
                 self.same(name, data[name], value)
             self.condors()
+            self.financing()
             self.signals()
             self.orders()
             self.vega()
@@ -105,12 +108,22 @@ class Compared:
             self.same("feasibility_r_untilted", data["feasibility_r_untilted"], self.answer.feasibility_untilted)
 
     def condors(self) -> None:
-        cost = self.data["hc_accrual"] + self.sunk
-        for said, condor in zip(self.data["condors"], self.book.condors, strict=True):
-            ours = condor.numbers(self.market, cost if len(self.book.condors) == 1 else 0.0)
+        count = sum(condor.quantity for condor in self.book.condors)
+        cost = (self.data["hc_accrual"] + self.sunk) / count
+        by_days = sorted(self.book.condors, key=lambda condor: condor.days)
+        for said, condor in zip(self.data["condors"], by_days, strict=True):
+            ours = condor.numbers(self.market, cost * condor.quantity)
             for name, value in ours.items():
                 head, _, tail = name.partition(".")
                 self.same(f"condors.{name}", said[head][tail] if tail else said[head], value)
+
+    def financing(self) -> None:
+        ours = self.book.financing
+        if len(self.data["financing"]) != (ours is not None):
+            self.differences.append(("financing", self.data["financing"], ours))
+        elif ours is not None:
+            for name, value in ours.numbers(self.market).items():
+                self.same(f"financing.{name}", self.data["financing"][0][name], value)
 
     def signals(self) -> None:
         """Compare what of S30, S31, S33, S40, S41 and S47 stands in the list of signals."""

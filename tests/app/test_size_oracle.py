@@ -44,32 +44,32 @@ def test_the_worked_vectors(
         assert round(both.answer.feasibility, 4) == feasibility
 
 
-def differences(folder: Path, seeds: range, *, is_held: bool = False) -> dict[int, list[tuple[str, Any, Any]]]:
+DRAWS = {
+    "bought": {},
+    "held": {"is_held": True},
+    "varied": {"is_varied": True},
+    "all": {"is_held": True, "is_varied": True},
+}
+"""What is drawn: a hedge bought anew; one held already; scopes, sizes and chains changed; all of it."""
+
+
+def differences(folder: Path, seeds: range, kind: str) -> dict[int, list[tuple[str, Any, Any]]]:
     found = {}
     for seed in seeds:
-        each = drawn(seed, is_held=is_held)
+        each = drawn(seed, **DRAWS[kind])
         both = compared(folder, each.portfolio, each.market)
         if both.differences:
             found[seed] = both.differences
     return found
 
 
-@pytest.mark.parametrize("first", range(0, 24, 8))
-def test_markets_at_random(tmp_path: Path, first: int) -> None:
-    assert not differences(tmp_path, range(first, first + 8))
-
-
-def test_hedges_held_at_random(tmp_path: Path) -> None:
-    assert not differences(tmp_path, range(24, 34), is_held=True)
+@pytest.mark.parametrize(("kind", "first"), [("bought", 0), ("bought", 8), ("held", 24), ("varied", 32), ("all", 40)])
+def test_markets_at_random(tmp_path: Path, kind: str, first: int) -> None:
+    assert not differences(tmp_path, range(first, first + 8), kind)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("first", range(1_000, 3_000, 100))
-def test_many_markets_at_random(tmp_path: Path, first: int) -> None:
-    assert not differences(tmp_path, range(first, first + 100))
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("first", range(3_000, 4_000, 100))
-def test_many_hedges_held_at_random(tmp_path: Path, first: int) -> None:
-    assert not differences(tmp_path, range(first, first + 100), is_held=True)
+@pytest.mark.parametrize("first", range(1_000, 2_000, 50))
+@pytest.mark.parametrize("kind", DRAWS)
+def test_many_markets_at_random(tmp_path: Path, kind: str, first: int) -> None:
+    assert not differences(tmp_path, range(first, first + 50), kind)

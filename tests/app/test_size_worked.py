@@ -97,7 +97,7 @@ def test_baseline_and_deltas() -> None:
     assert baseline(BOOK, 0.85)["vx_m"] == pytest.approx(3.1105, abs=5.1e-5)
     leaning = deltas(BOOK, HEDGE)
     assert leaning == pytest.approx(
-        {"d_c": -663.17, "d_h": -159.41, "d_s": 1232.20, "d_sleeve": -822.57, "d_book": 409.62}, abs=6e-3
+        {"d_c": -663.17, "d_h": -159.41, "d_f": 0.0, "d_s": 1232.20, "d_sleeve": -822.57, "d_book": 409.62}, abs=6e-3
     )
 
 

@@ -170,12 +170,12 @@ def choose(market: Market) -> dict[str, Unit]:
             units["L1b"] = Unit("L1b", ((1, short),))
     for (front, _), (back, _) in pairwise(market.nodes):
         if 14 <= front <= 45:
-            units["L2"] = Unit("L2", months=(front, back), slippage=_slippage(market, front, back))
+            units["L2"] = Unit("L2", months=(front, back), slippage=slippage(market, front, back))
             break
     return units
 
 
-def _slippage(market: Market, front: int, back: int) -> float:
+def slippage(market: Market, front: int, back: int) -> float:
     sides = [*market.touch[front], *market.touch[back]]
     if any(side is None for side in sides):
         return 0.02

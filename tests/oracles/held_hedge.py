@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from oracles.hedge_units import Unit
+from oracles.hedge_units import Unit, slippage
 from oracles.vix_market import Market, Quote, days_of
 
 Document = dict[str, Any]
@@ -67,7 +67,7 @@ def held_unit(row: Document, market: Market) -> Unit:
     leg = "L3a" if row["leg"] == "L3b" and days <= 130 else row["leg"]
     if leg == "L2":
         back = days_of({"expiry": row["short_expiry"]}, market.session)
-        return Unit(leg, months=(days, back), paid=paid)
+        return Unit(leg, months=(days, back), slippage=slippage(market, days, back), paid=paid)
     calls = [(1, quoted(market, days, row["strike"]))]
     if row.get("short_strike"):
         calls.append((-1, quoted(market, days, row["short_strike"])))

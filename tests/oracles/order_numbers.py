@@ -22,9 +22,11 @@ def order_numbers(action: Document, market: Market) -> dict[str, float | None]:
     limit = quote.ask if is_bought else quote.bid
     cash = 100 * action["qty"] * limit
     delta, vega = greeks(quote, market)
+    # A model's mid is not the middle of what it quotes, which is rounded.
+    mid = (quote.bid + quote.ask) / 2 if market.is_quoted else market.vix_call(quote, 0.0, 0.0)
     return {
-        "mid": (quote.bid + quote.ask) / 2, "bid": quote.bid, "ask": quote.ask, "limit_price": limit, "iv": quote.vol,
-        "spread_pct": 200 * (quote.ask - quote.bid) / (quote.ask + quote.bid), "delta": delta, "vega": vega,
+        "mid": mid, "bid": quote.bid, "ask": quote.ask, "limit_price": limit, "iv": quote.vol,
+        "spread_pct": 100 * (quote.ask - quote.bid) / mid, "delta": delta, "vega": vega,
         "multiplier": 100.0, "est_cost": cash if is_bought else -cash, "fees": action["qty"] * market.fee,
     }  # fmt: skip
 

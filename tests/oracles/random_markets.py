@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from oracles.option_formulas import black76
+from oracles.spread_financing import Financing
 from oracles.vix_market import HOLIDAYS, Market
 
 Document = dict[str, Any]
@@ -46,7 +47,7 @@ def quotes(rng: random.Random, market: Market, days: int) -> list[Document]:
     forward, base = market.level(days), rng.uniform(0.66, 0.97) * (30 / days) ** 0.23
     atm, far = round(forward), round(forward * math.exp(1.75 * base * math.sqrt(days / 365)))
     grid = set(range(max(4, int(forward * 0.6)), int(forward * 2.2)))
-    strikes = {atm - 1, atm, atm + 1, far - 1, far, far + 1} if rng.random() < 0.5 else grid
+    strikes = {atm - 1, atm, atm + 1, far - 1, far, far + 1} if rng.random() < 0.75 else grid
     rows = []
     for strike in sorted(strike for strike in strikes if strike > 3):
         vol = round(base * (1 + 0.156 * max(math.log(strike / forward) / (base * math.sqrt(days / 365)), 0.0)), 4)
@@ -142,14 +143,55 @@ def held_of(rng: random.Random, market: Document) -> Iterator[Document]:
         }  # fmt: skip
 
 
+def financing_of(rng: random.Random, portfolio: Document, market: Document) -> Iterator[Document]:
+    """Return FIN spreads that are kept: out of the money, worth more than half of what they were sold for."""
+    (condor,), m = portfolio["condors"], Market(market)
+    days, width = (condor["expiry"] - market["session"]).days, condor["long_call"] - condor["short_call"]
+    short = round(m.spx * math.exp(rng.uniform(1.0, 1.6) * m.smile(0.1) * math.sqrt(days / 365)) / 5) * 5
+    one = Financing(days, rng.choice([1, 3, 20]), 0.0, short, short + width)
+    if one.call_delta(m, short) > 0.30 or one.mark(m) < 0.5 or short == condor["short_call"]:
+        return
+    yield {
+        "leg": "FIN", "quantity": -one.quantity, "expiry": condor["expiry"], "strike": short + width,
+        "short_strike": short, "entry_price": round(one.mark(m) * rng.uniform(0.7, 1.7), 2),
+    }  # fmt: skip
+
+
+def varied(rng: random.Random, portfolio: Document, market: Document) -> None:
+    """Change what the other draws leave alone: scopes, sizes, several condors, chains left out, quoted futures."""
+    session, (condor,) = market["session"], portfolio["condors"]
+    condor["quantity"] = rng.choice([1, 3, 40, 500, 2000])
+    condor["expiry"] = session + timedelta(days=rng.randint(7, 60))
+    condor["trading_class"] = rng.choice(["SPXW", "SPX"])
+    if rng.random() < 0.4:
+        other = condor | {"expiry": session + timedelta(days=rng.randint(7, 60)), "quantity": rng.choice([1, 7, 90])}
+        if other["expiry"] != condor["expiry"]:
+            portfolio["condors"].append(other)
+    methodology: Document = {}
+    if rng.random() < 0.4:
+        methodology["cap"] = {"scope": "split"}
+    elif rng.random() < 0.4:
+        portfolio["hedge_small_caps"] = True
+    if rng.random() < 0.3:
+        methodology["scenario"] = {"vvix_beta": rng.choice([1.0, 1.5])}
+    portfolio["methodology"] = methodology
+    if rng.random() < 0.4:
+        market["vix_options"] = []
+        market |= {"vvix": round(rng.uniform(70, 150), 1)} if rng.random() < 0.6 else {}
+    if rng.random() < 0.5:
+        for row in market["vx"]:
+            half = rng.choice([0.01, 0.025, 0.05])
+            row |= {"bid": round(row["price"] - half, 3), "ask": round(row["price"] + half, 3)}
+
+
 @dataclass(frozen=True)
 class Drawn:
     portfolio: Document
     market: Document
 
 
-def drawn(seed: int, *, is_held: bool = False) -> Drawn:
-    """Return what a seed draws; with a hedge held already on a choice."""
+def drawn(seed: int, *, is_held: bool = False, is_varied: bool = False) -> Drawn:
+    """Return what a seed draws; on a choice with a hedge held already, or with more of what may differ."""
     rng = random.Random(seed)
     market = market_of(rng)
     portfolio = portfolio_of(rng, market)
@@ -157,4 +199,8 @@ def drawn(seed: int, *, is_held: bool = False) -> Drawn:
         market["rv20"] = round(market["vix"] * rng.uniform(0.4, 1.3), 2)
     if is_held:
         portfolio["legs"] = list(held_of(rng, market))
+        if market["phase"] == "CONFIRMED":
+            portfolio["legs"] += financing_of(rng, portfolio, market)
+    if is_varied:
+        varied(rng, portfolio, market)
     return Drawn(portfolio, market)

@@ -10,6 +10,7 @@ from typing import Any
 
 from oracles.condors import Condor
 from oracles.hedge_units import VIX_MULTIPLIER, Unit
+from oracles.spread_financing import financing_of, sunk_behind
 from oracles.vix_market import Market, business_days, days_of
 
 ORDER = ("L1", "L1b", "L2", "L3a", "L3b")
@@ -43,7 +44,9 @@ class Book:
         self.covers = bool(portfolio.get("hedge_small_caps", False))
         self.is_split = portfolio.get("methodology", {}).get("cap", {}).get("scope") == "split"
         self.credit = sum(condor.credit * 100.0 * condor.quantity for condor in self.condors)
-        self.cap = 0.40 * self.credit
+        self.financing = financing_of(portfolio, market)
+        self.whole_cap = 0.40 * self.credit
+        self.cap = max(0.0, self.whole_cap - sunk_behind(0.0, self.financing, market))
         remaining = max((condor.days for condor in self.condors), default=0)
         self.horizon = remaining if remaining >= 7 else 30
         self.design = max(6.0, market.vix / 3)
@@ -110,7 +113,12 @@ class Book:
         contracts = self.wanted(mix, units, 1.0)
         gain7 = sum(n * units[leg].gain(self.market, self.design * 7 / 6) for leg, n in contracts.items())
         cost = sum(n * units[leg].cost(self.market, self.horizon) for leg, n in contracts.items())
-        return gain7 / cost * self.cap / (0.40 * loss) if cost else 0.0
+        return gain7 / cost * self.gross_cap() / (0.40 * loss) if cost else 0.0
+
+    def gross_cap(self) -> float:
+        """Return what the hedge may cost before financing, of which half of it counts at most (4.6)."""
+        left = self.financing.left_to_earn(self.market, self.horizon) if self.financing else 0.0
+        return self.cap + min(left, self.cap)
 
     def tilted(self, units: dict[str, Unit]) -> dict[str, float]:
         """Shift the mix in steps of 5% of the gain, L2 to 50%, then L1b to 30%, until the floor is feasible."""
@@ -153,6 +161,7 @@ class Book:
         if not self.exposure:
             return math.inf
         condors = sum(condor.delta(self.market) for condor in self.condors)
+        condors += self.financing.delta(self.market) if self.financing else 0.0
         return max(0.0, condors + self.market.beta_star * self.exposure * 0.01)
 
     def premium(self, contracts: dict[str, float], units: dict[str, Unit]) -> float:
@@ -169,7 +178,7 @@ class Book:
         mix = self.tilted(usable)
         wanted = Wanted(
             loss=self.loss(self.design) + (self.small_cap_loss(self.design) if self.covers else 0.0),
-            cap=self.cap,
+            cap=self.gross_cap(),
             premium=self.credit,
             room=self.delta_room(),
         )

@@ -32,7 +32,9 @@ def results(book: Book, hedge: Hedge, sunk: float) -> dict[str, float | None]:
         gain, loss = sum(n * unit.gain(m, d) for unit, n in hedge), book.protected(d)
         out[f"gain{name}"] = gain
         out[f"offset{name}"] = gain / loss if loss > 0 else None
-    cost = sum(n * unit.cost(m, book.horizon) for unit, n in hedge)
+    gross = sum(n * unit.cost(m, book.horizon) for unit, n in hedge)
+    sold = book.financing
+    cost = gross - (min(sold.left_to_earn(m, book.horizon), 0.5 * gross) if sold else 0.0)
     out |= {
         "hc_accrual": cost,
         "hc_pct": 100 * cost / book.credit if book.credit else 0.0,
@@ -41,27 +43,30 @@ def results(book: Book, hedge: Hedge, sunk: float) -> dict[str, float | None]:
     debit = sum(n * 100 * unit.debit for unit, n in hedge if not unit.months)
     stops = sum(n * unit.multiplier for unit, n in hedge if unit.months)
     fees = sum(n * unit.entry_fee(m) for unit, n in hedge)
-    out |= {"premium_at_risk": debit, "worst_case_hedge": debit + stops + fees}
-    out["book_max_loss"] = sum(condor.max_loss for condor in book.condors) + debit + stops + fees
+    worst = debit + stops + fees + (sold.can_lose(m) if sold else 0.0)
+    out |= {"premium_at_risk": debit, "worst_case_hedge": worst}
+    out["book_max_loss"] = sum(condor.max_loss for condor in book.condors) + worst
     out |= deltas(book, hedge)
     out["v_dollar"] = sum(n * unit.vix_dollars(m) for unit, n in hedge)
-    out["up_test"] = -book.loss(-3.0) + sum(n * unit.gain(m, -3.0) for unit, n in hedge)
+    earned = sold.gain(m, -3.0) if sold else 0.0
+    out["up_test"] = earned - book.loss(-3.0) + sum(n * unit.gain(m, -3.0) for unit, n in hedge)
     out["loss_vix_down"] = loss_vix_down(book, hedge)
     design = [(max(0.0, n * unit.gain(m, book.design)), unit.days) for unit, n in hedge]
     whole = sum(gain for gain, _ in design)
     out["tenor_centroid"] = sum(gain * days for gain, days in design) / whole if whole else None
     capital = sum(n * tied(unit) for unit, n in hedge)
-    out["wacc_p"] = cost * 365 / book.horizon / capital if capital else None
+    out["wacc_p"] = gross * 365 / book.horizon / capital if capital else None
     out["cost_to_date"] = sunk
-    out["cap"] = max(0.0, book.cap - sunk)
+    out["cap"] = max(0.0, book.whole_cap - sunk)
     return out | returns(book, cost, sunk)
 
 
 def loss_vix_down(book: Book, hedge: Hedge) -> float:
-    """Return what condors and hedge lose with SPX 3% up and the VIX 3 points down, at once."""
+    """Return what condors, hedge and financing lose with SPX 3% up and the VIX 3 points down, at once."""
     m = book.market
     condors = sum(condor.gain_at(m, 1.03 * m.spx, -3.0) for condor in book.condors)
-    return -condors - sum(n * unit.gain(m, -3.0) for unit, n in hedge)
+    sold = book.financing.gain_at(m, 1.03 * m.spx, -3.0) if book.financing else 0.0
+    return -condors - sold - sum(n * unit.gain(m, -3.0) for unit, n in hedge)
 
 
 def deltas(book: Book, hedge: Hedge) -> dict[str, float | None]:
@@ -69,12 +74,14 @@ def deltas(book: Book, hedge: Hedge) -> dict[str, float | None]:
     condors = sum(condor.delta(m) for condor in book.condors)
     ours = sum(n * unit.spx_dollars(m) for unit, n in hedge)
     small = m.beta_star * book.exposure * 0.01
+    sold = book.financing.delta(m) if book.financing else 0.0
     return {
         "d_c": condors,
         "d_h": ours,
+        "d_f": sold,
         "d_s": small,
-        "d_sleeve": condors + ours,
-        "d_book": condors + ours + small,
+        "d_sleeve": condors + ours + sold,
+        "d_book": condors + ours + sold + small,
     }
 
 
@@ -112,7 +119,7 @@ def baseline(book: Book, m: float) -> dict[str, float]:
     }  # fmt: skip
 
 
-def crossing(function: Callable[[float], float], low: float, high: float, steps: int = 400) -> list[float]:
+def crossing(function: Callable[[float], float], low: float, high: float, steps: int = 200) -> list[float]:
     """Return every place where a function crosses zero, by scanning and closing in."""
     found, last_x, last_y = [], low, function(low)
     for step in range(1, steps + 1):
@@ -136,7 +143,9 @@ def break_evens_of_all(book: Book, hedge: Hedge, t: float, *, with_condors: bool
 
     def gain(d: float) -> float:
         ours = sum(n * unit.gain(m, d, t) for unit, n in hedge)
-        return ours - book.loss(d, t) if with_condors else ours
+        if not with_condors:
+            return ours
+        return ours - book.loss(d, t) + (book.financing.gain(m, d, t) if book.financing else 0.0)
 
     return crossing(gain, 1.01 - m.vix, 2.5 * m.vix)
 

@@ -127,14 +127,14 @@ def american(put: Put, steps: int = 400) -> float:
     up = math.exp(put.vol(put.spot, 0.0, 0.0) * math.sqrt(step))
     chance = (math.exp((m.r - m.q_iwm) * step) - 1 / up) / (up - 1 / up)
     discount = math.exp(-m.r * step)
-    values = [max(0.0, put.strike - put.spot * up ** (2 * at - steps)) for at in range(steps + 1)]
+    high, low = discount * chance, discount * (1 - chance)
+    inside = [put.strike - put.spot * up**at for at in range(-steps, steps + 1)]
+    values = [max(0.0, each) for each in inside[::2]]
     for level in range(steps - 1, -1, -1):
+        exercised = inside[steps - level : steps + level + 1 : 2]
         values = [
-            max(
-                put.strike - put.spot * up ** (2 * at - level),
-                discount * (chance * values[at + 1] + (1 - chance) * values[at]),
-            )
-            for at in range(level + 1)
+            max(now, high * above + low * below)
+            for now, above, below in zip(exercised, values[1:], values[:-1], strict=True)
         ]
     return values[0]
 

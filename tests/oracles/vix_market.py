@@ -79,7 +79,9 @@ class Market:
         self.by_bigtop = bool(raw.get("by_bigtop", False))
         self.vix_rising = raw.get("vix_rising", False)
         read = (self._quote(row) for row in raw.get("vix_options", []) if row.get("right", "C") == "C")
-        self.quotes = [quote for quote in read if quote is not None] or self._model_quotes()
+        quoted = [quote for quote in read if quote is not None]
+        self.is_quoted = bool(quoted)
+        self.quotes = quoted or self._model_quotes()
 
     def _model_quotes(self) -> list[Quote]:
         """Return what the model surface quotes where nothing is quoted (4.3): a grid of strikes for every future."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from alvh.core.hedge.book import FinancingSpread
 from alvh.core.hedge.sizing import size
 from core.hedge.worked_example import CONDOR, VECTOR_A, held_after
 
@@ -28,3 +29,23 @@ def test_returns_carry_and_centre_of_what_is_held_are_those_of_its_entry() -> No
     assert sizing.tenor_centroid == pytest.approx(
         sum(kept[leg].unit.days * gain for leg, gain in gains.items()) / whole
     )
+
+
+@pytest.mark.parametrize("earned", [0.0, 0.50, 5.0, -1.0], ids=["none", "a part", "more than half", "a loss"])
+def test_what_a_held_financing_spread_has_earned_counts_in_the_cost_so_far(earned: float) -> None:
+    spread = FinancingSpread(short_call=6300.0, long_call=6350.0, quantity=2, credit=9.0, days=35, earned=earned)
+    held = tuple(replace(leg, entry_price=2.50) for leg in held_after(size(VECTOR_A)) if leg.unit.leg == "L1")
+    gross = size(replace(VECTOR_A, held=held)).cost_to_date
+    sizing = size(replace(VECTOR_A, held=held, financing=(spread,)))
+    assert gross > 0.0
+    expected = gross - min(200 * earned, gross / 2)
+    assert sizing.cost_to_date == pytest.approx(expected)
+    assert sizing.cap == pytest.approx(1616.0 - expected)
+
+
+def test_a_split_scope_tells_the_same_cost_so_far() -> None:
+    held = tuple(replace(leg, entry_price=2.50) for leg in held_after(size(VECTOR_A)) if leg.unit.leg == "L1")
+    strict = size(replace(VECTOR_A, held=held))
+    split = size(replace(VECTOR_A, held=held, parameters=replace(VECTOR_A.parameters, scope="split")))
+    assert split.cost_to_date == pytest.approx(strict.cost_to_date)
+    assert split.cap == pytest.approx(1616.0 - split.cost_to_date)

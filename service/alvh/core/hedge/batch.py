@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from alvh.core.hedge.book import LEGS
 from alvh.core.hedge.delta import condor_sensitivities
-from alvh.core.hedge.exposure import DESIGN, HIGH, credit_of, front_price, horizon, shocks_of
+from alvh.core.hedge.exposure import (
+    DESIGN,
+    HIGH,
+    credit_of,
+    earned_by,
+    front_price,
+    horizon,
+    net_of_financing,
+    shocks_of,
+)
 from alvh.core.hedge.guards import Guards, guards_of
 from alvh.core.hedge.mix import mix_of
 from alvh.core.hedge.phases import Phase
@@ -241,7 +250,7 @@ def _to_date(inputs: SizingInputs, table: UnitTable, by_leg: NDArray[np.intp]) -
         else:
             paid = lot.entry_price * unit.multiplier + unit.fee_usd * unit.contracts
             total += lot.quantity * (paid - float(table.mid[row]))
-    return total
+    return net_of_financing(total, earned_by(inputs.financing), inputs.parameters.fin_max)
 
 
 def _kept(phase: Phase, contracts: Ints, held: Floats) -> Ints:

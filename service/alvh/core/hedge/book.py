@@ -281,6 +281,7 @@ class FinancingSpread:
         quantity: spreads sold.
         credit: received per spread, points; of spreads held what is left to be earned.
         days: to expiry.
+        earned: of spreads held what they have earned up to now, points; negative is a loss.
     """
 
     short_call: float
@@ -288,6 +289,7 @@ class FinancingSpread:
     quantity: int
     credit: float
     days: int
+    earned: float = 0.0
 
     @property
     def width_usd(self) -> float:

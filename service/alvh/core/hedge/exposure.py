@@ -1,6 +1,6 @@
 """What a sizing has to answer: losses in every shock, the horizon, the credit and what of it may be spent."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -125,16 +125,18 @@ def exposure_of(inputs: SizingInputs) -> Exposure:
 def budget_of(inputs: SizingInputs, exposure: Exposure, plan: SlotPlan, table: UnitTable) -> Budget:
     """Return what may be spent (methodology 4.6)."""
     parameters = inputs.parameters
-    to_date = inputs.cost_to_date_usd if inputs.cost_to_date_usd is not None else entry_costs(plan, table)
+    to_date = inputs.cost_to_date_usd
+    if to_date is None:
+        to_date = net_of_financing(entry_costs(plan, table), earned_by(inputs.financing), parameters.fin_max)
     # A hedge that has made money so far does not raise the cap: 40 % of the credit is a limit, not an average.
     to_date = max(to_date, 0.0)
-    if parameters.scope == "split":
-        # Two budgets share what is held: each sleeve is charged K at the touch, so only what was spent beyond the
-        # entry costs that K contains is taken off the condors' cap.
-        to_date = max(to_date - entry_refund(plan, table), 0.0)
-    cap = max(parameters.credit_share * exposure.credit_usd - to_date, 0.0)
+    whole = parameters.credit_share * exposure.credit_usd
+    # Two budgets of a split scope share what is held: each sleeve is charged K at the touch, so only what was spent
+    # beyond the entry costs that K contains is taken off what the solver may spend.
+    charged = max(to_date - entry_refund(plan, table), 0.0) if parameters.scope == "split" else to_date
+    cap, left = max(whole - to_date, 0.0), max(whole - charged, 0.0)
     financing = sum(accrued(spread, exposure.horizon) for spread in inputs.financing)
-    gross = cap + financing if parameters.fin_max >= 1.0 else min(cap + financing, cap / (1.0 - parameters.fin_max))
+    gross = left + financing if parameters.fin_max >= 1.0 else min(left + financing, left / (1.0 - parameters.fin_max))
     small = 0.0
     if parameters.scope == "split" and inputs.small_caps is not None:
         weight = parameters.bands.weight(front_price(inputs.market))
@@ -182,6 +184,16 @@ def entry_costs(plan: SlotPlan, table: UnitTable) -> float:
         else:
             total += held * (price * unit.multiplier - float(table.mid[row]) + unit.fee_usd * unit.contracts)
     return total
+
+
+def earned_by(spreads: Iterable[FinancingSpread]) -> float:
+    """Return what spreads held have earned up to now, dollars."""
+    return sum(spread.earned * 100.0 * spread.quantity for spread in spreads)
+
+
+def net_of_financing(gross: float, earned: float, fin_max: float) -> float:
+    """Return a hedge's cost with what FIN has earned: a gain pays a part of it at most, a loss adds to it (4.6)."""
+    return gross - (min(earned, fin_max * max(gross, 0.0)) if earned >= 0.0 else earned)
 
 
 def entry_refund(plan: SlotPlan, table: UnitTable) -> float:

@@ -7,6 +7,7 @@ from typing import Final
 from alvh.core.hedge.book import CONDOR_MULTIPLIER, Condor, FinancingSpread
 from alvh.core.hedge.bookkeeping import Marks
 from alvh.core.hedge.delta import Deltas
+from alvh.core.hedge.exposure import net_of_financing
 from alvh.core.hedge.fin import Check, FinancingChoice, FinancingSituation, choose_financing, financing_checks
 from alvh.core.hedge.harvest import Circumstances, HeldLeg, due
 from alvh.core.hedge.holdings import HeldCondor, Holdings, Lot, LotPart
@@ -29,9 +30,10 @@ _UP_VIX: Final = -3.0
 def spread_of(lot: Lot, quotes: Sequence[CallQuote], snapshot: Snapshot) -> FinancingSpread:
     """Return spreads held as sizing sees them: their credit is what is left to be earned, today's mid."""
     far, near = lot.parts
+    left = max(0.0, quotes[1].mid - quotes[0].mid)
     return FinancingSpread(
-        short_call=near.strike or 0.0, long_call=far.strike or 0.0, quantity=lot.quantity,
-        credit=max(0.0, quotes[1].mid - quotes[0].mid), days=(near.expiry - snapshot.session).days,
+        short_call=near.strike or 0.0, long_call=far.strike or 0.0, quantity=lot.quantity, credit=left,
+        days=(near.expiry - snapshot.session).days, earned=-lot.entry_price - left,
     )  # fmt: skip
 
 
@@ -56,8 +58,7 @@ def cost_to_date(holdings: Holdings, marks: Marks, fin_max: float) -> float:
         fin_max: greatest share of the gross cost that financing may pay (4.6).
     """
     gross = holdings.sleeve.cost_of_book(marks.sleeve)
-    earned = holdings.financing.gain_of_book(marks.overlays)
-    return gross - min(earned, fin_max * gross) if earned >= 0.0 else gross - earned
+    return net_of_financing(gross, holdings.financing.gain_of_book(marks.overlays), fin_max)
 
 
 def leaving(look: Look) -> dict[str, str]:
