@@ -214,3 +214,51 @@ def test_the_2013_chains_as_a_tape_are_refused_with_their_reasons(tmp_path: Path
     assert "LIQ" in second["reason_codes"]
     assert {(check["leg"], check["passed"]) for check in second["liquidity"]} == {("L3a", False), ("L3b", False)}
     assert [action for action in second["actions"] if action["qty"]] == []
+
+
+def quoted_tape(folder: Path, half: float | None, etp: str = "") -> Path:
+    """Three closes: VIX options far too wide, futures quoted `half` points to each side of their price, or not."""
+    prices = {day: {"SPX": 5000.0, "RUT": 2000.0, "VIX": 15.0, "VVIX": 90.0, "RVX": 20.0} for day in SESSIONS}
+    sessions = calendar(Settings().calendar, SESSIONS[0], SESSIONS[-1]).sessions
+    known = SessionCalendar(sessions)
+    chains: dict[str, Sequence[str]] = {}
+    futures = ["date,expiry,settle,bid,ask"]
+    for day in SESSIONS:
+        nodes = vx_curve(known, day, 15.0)
+        wide = [
+            (*row[:3], max(row[3] - 2.0, 0.01), row[4] + 2.0, *row[5:]) for row in vix_chain(day, 15.0, 90.0, nodes)
+        ]
+        chains[f"chain-VIX-{day}.csv"] = chain_lines(wide)
+        chains[f"chain-SPX-{day}.csv"] = chain_lines(spx_chain(known, day, 5000.0, 15.0))
+        for expiry, level, _, _ in nodes:
+            touch = ["", ""] if half is None else [level - half, level + half]
+            futures.append(",".join(str(cell) for cell in (day, expiry, level, *touch)))
+    made = tape(folder, prices, {}, chains)
+    (made / "VX.csv").write_text("\n".join(futures) + "\n")
+    if etp:
+        (made / "VIXY.csv").write_text("\n".join(["ts,last,bid,ask", *(f"{day}T21:00:00Z,{etp}" for day in SESSIONS)]))
+    return made
+
+
+@pytest.mark.parametrize(("half", "etp", "fallback", "names"), [
+    (0.02, "", "future", {"VXMM24", "VXMV24"}),
+    (0.05, "", "future", {"VXM24", "VXV24"}),
+    (None, "40.0,39.98,40.02", "etp", {"VIXY"}),
+    (None, "40.0,30.0,50.0", "skip", set()),
+    (None, "", "skip", set()),
+])  # fmt: skip
+def test_a_tape_whose_vix_options_are_too_wide_is_hedged_by_what_it_quotes_instead(
+    half: float | None, etp: str, fallback: str, names: set[str], tmp_path: Path
+) -> None:
+    folder = quoted_tape(tmp_path / "tape", half, etp)
+    engine = Engine()
+    (first, *_) = (
+        json.loads(effect.body)["data"]
+        for event in tape_events(str(folder), portfolio(condor_program={**PORTFOLIO["condor_program"], "quantity": 60}))
+        for effect in engine.handle(event)
+        if isinstance(effect, Publish) and effect.kind == "adjustment"
+    )
+    assert first["fallbacks_used"] == [f"L3a: {fallback}", f"L3b: {fallback}"]
+    assert {action["instrument"] for action in first["actions"] if action["qty"]} == names
+    assert (first["residual_unhedged"] > 0.0) == (fallback == "skip")
+    assert ("LIQ" in first["reason_codes"]) == (fallback == "skip")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from alvh.core.hedge.batch import size_many
-from alvh.core.hedge.book import LEGS, FinancingSpread, HedgeLeg, SmallCaps
+from alvh.core.hedge.book import LEGS, EtpShare, FinancingSpread, HedgeLeg, HedgeUnit, SmallCaps, VixFuture
 from alvh.core.hedge.phases import Phase
 from alvh.core.hedge.sizing import SizingInputs, SizingParameters, size
-from core.hedge.worked_example import CONDOR, CONDOR_D, L1, L3A, UNITS, VECTOR_A, held_after, target_of
+from core.hedge.worked_example import CONDOR, CONDOR_D, L1, L3A, L3B, UNITS, VECTOR_A, held_after, target_of
 
 
 def portfolios(count: int) -> list[SizingInputs]:
@@ -54,8 +54,18 @@ def portfolios(count: int) -> list[SizingInputs]:
     ]
 
 
-def test_a_batch_equals_one_by_one() -> None:
-    asked = portfolios(60)
+STAND_INS = (
+    HedgeUnit(leg="L1", futures=(VixFuture(days=30.0, price=18.60, ratio=1, bid=18.58, ask=18.62),), per_unit=0.40),
+    HedgeUnit(
+        leg="L3a", shares=(EtpShare(symbol="VIXY", bid=39.98, ask=40.02),), multiplier=1.0, fee_usd=0.005, per_unit=12.0
+    ),
+    L3B,
+)
+
+
+@pytest.mark.parametrize("candidates", [UNITS, STAND_INS], ids=["calls", "stand-ins"])
+def test_a_batch_equals_one_by_one(candidates: tuple[HedgeUnit, ...]) -> None:
+    asked = [replace(inputs, candidates=candidates) for inputs in portfolios(60)]
     batch = size_many(asked)
     for row, inputs in enumerate(asked):
         alone = size(inputs)

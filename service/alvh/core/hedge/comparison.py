@@ -183,7 +183,9 @@ def compare(inputs: ComparisonInputs) -> Comparison:
     put_spread = 100.0 * (inputs.put.ask - inputs.put.bid)
     puts = view.side(put_gains, put_cost, spent, put_spread, marks.relative_width)
     spread = float(weights @ board.spread)
-    quoted_mid = float(weights @ np.where(board.is_futures, 0.0, board.entry - 0.5 * board.spread))
+    # A future alone is quoted at its price; a calendar's net price says nothing of its width.
+    mids = np.where(board.is_futures, table.mid, board.entry - 0.5 * board.spread)
+    quoted_mid = float(weights @ np.where(board.is_calendar, 0.0, mids))
     bundle = view.side(bundle_gains, bundle_cost, spent, spread, spread / quoted_mid if quoted_mid > 0.0 else 0.0)
     grid = view.grid(whole * put_gains, bundle.equal_cost_units * bundle_gains)
     ahead = [cell.puts - cell.bundle for cell in grid]

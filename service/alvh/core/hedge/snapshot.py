@@ -15,7 +15,7 @@ from alvh.core.hedge.contracts import MODEL_SLIPPAGE, EtpQuote, SelectionMarket,
 from alvh.core.hedge.curve import VixCurve
 from alvh.core.hedge.futures_selection import ETPS
 from alvh.core.hedge.holdings import FUTURE, SHARE, Lot, LotPart
-from alvh.core.hedge.liquidity import Kind, LiquidityVerdict, Touch, gate
+from alvh.core.hedge.liquidity import Kind, LiquidityVerdict, Touch, gate, gate_spread
 from alvh.core.hedge.model_chain import HALF_SPREAD, CurveNode, model_vix_chain
 from alvh.core.hedge.pricing import DAYS_PER_YEAR, black76_greeks, bsm
 from alvh.core.hedge.scenario import HedgeMarket
@@ -294,11 +294,20 @@ class Snapshot:
         """Whether what is held may be traded: listed today and, as a whole or each by itself, through the gate."""
         age = self.age_of("VIX")
         if lot.leg == "L2":
-            return True
+            return self._calendar_passes(lot)
         if lot.kind in (SHARE, FUTURE):
             return all(map(self.passes, lot.parts))
         listed = all(self.call(part.expiry, part.strike or 0.0).listed for part in lot.parts)
         return listed and all(self.verdict(call, age).passed for call in unit.calls)
+
+    def _calendar_passes(self, lot: Lot) -> bool:
+        """Whether a calendar's quotes pass the gate; where nobody quotes futures it trades at model slippage."""
+        nodes = [self.quoted_future(part) for part in lot.parts]
+        if any(node.bid is None or node.ask is None for node in nodes):
+            return self._minis is None or lot.parts[0].trading_class == "VX"
+        root = lot.parts[0].trading_class
+        near, far = (Touch(bid=node.bid or 0.0, ask=node.ask or 0.0, age_s=self.age_of_future(root)) for node in nodes)
+        return gate_spread(Kind.VX if root == "VX" else Kind.VXM, near, far, self.rules.liquidity).passed
 
     def passes(self, part: LotPart) -> bool:
         """Whether a future or a share is quoted now, and its quote passes the gate."""
