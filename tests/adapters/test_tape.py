@@ -174,6 +174,7 @@ def test_the_other_small_cap_index_does_not_prolong_the_tape(tmp_path: Path) -> 
         ("2024-01-03,\N{FULLWIDTH DIGIT FOUR}700", "not a finite number"),
         ("2024-01-03,0", "above 0"),
         ("2024-01-03,-4700", "above 0"),
+        ("2024-01-03,1e300", "between 0.0001 and 1e+07"),
         ("2024-01-03,", "empty cell"),
         ("2024-01-03", "empty cell"),
         ("2024-01-03,4,700.00", "3 cells, the header has 2"),

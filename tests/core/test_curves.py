@@ -2,7 +2,9 @@
 
 from datetime import date
 
-from alvh.core.curves import Curves
+import pytest
+
+from alvh.core.curves import Curves, believed
 from alvh.core.events import FuturesCurve
 
 DAYS = [date(2026, 6, 17), date(2026, 7, 22), date(2026, 8, 19)]
@@ -39,3 +41,16 @@ def test_curves_come_back_from_a_checkpoint_of_this_version_and_of_the_one_befor
     assert (again.newest, again.minis) == (curves.newest, curves.minis)
     earlier.restore(curves.state()[0])
     assert (earlier.newest, earlier.minis) == (curves.newest, None)
+
+
+@pytest.mark.parametrize("odd", [0.0, -1.0, 1e15, 5e-324])
+def test_a_contract_at_what_can_be_no_price_leaves_the_curve(odd: float) -> None:
+    whole = curve(1, "VX", 3)
+    first, second, third = whole.nodes
+    spoilt = FuturesCurve(
+        ts_event=1, ts_recv=1, symbol="VX", nodes=(first, (second[0], odd, None, None), (*third[:2], odd, third[3]))
+    )
+    kept, refused = believed(spoilt)
+    assert kept.nodes == (first, (*third[:2], None, third[3]))
+    assert [(each.subject, each.reason) for each in refused] == [("VX", "invalid")]
+    assert believed(whole) == (whole, ())

@@ -22,6 +22,15 @@ def test_prices_that_are_none_are_invalid(price: float | None) -> None:
     assert board.price("SPX") is None
 
 
+@pytest.mark.parametrize(
+    ("name", "price"), [("SPX", 1e8), ("SPX", 1e-5), ("VIX", 1001.0), ("VIX", 1e300), ("VIX", 5e-324)]
+)
+def test_what_can_be_no_price_is_invalid_however_often_it_comes(name: str, price: float) -> None:
+    board = MarketBoard()
+    assert [board.accept(quote(name, at, price)) for at in (1, 2, 3)] == ["invalid"] * 3
+    assert board.price(name) is None
+
+
 def test_a_book_without_a_last_price_gives_its_middle() -> None:
     """Futures and options are quoted by their book alone."""
     board = MarketBoard()
@@ -65,7 +74,7 @@ def test_volatility_may_double_but_not_grow_fivefold() -> None:
     board = MarketBoard()
     assert board.accept(quote("VIX", 1, 17.31)) is None
     assert board.accept(quote("VIX", 2, 37.32)) is None
-    assert board.accept(quote("VIX", 3, 3732.0)) == "jump"
+    assert board.accept(quote("VIX", 3, 373.2)) == "jump"
     assert board.accept(quote("VIX", 4, 3.0)) == "jump"
     assert board.accept(quote("VIX", 5, 36.0)) is None
 

@@ -1,9 +1,12 @@
 """The newest VIX futures curves: VX, which decides, and beside it what Mini VIX futures (VXM) are quoted at."""
 
+from dataclasses import replace
 from typing import Final
 
 from alvh.core.codec import as_text, from_text
+from alvh.core.effects import Refused
 from alvh.core.events import FuturesCurve
+from alvh.core.instruments import BELIEVABLE_VOLATILITY
 
 MINI: Final = "VXM"
 """Symbol of the Mini VIX futures: fewer months than VX, so that they never stand for the whole curve."""
@@ -48,3 +51,23 @@ class Curves:
         one, other = from_text(whole), from_text(minis)
         self._whole = one if isinstance(one, FuturesCurve) else None
         self.minis = other if isinstance(other, FuturesCurve) else None
+
+
+def believed(event: FuturesCurve) -> tuple[FuturesCurve, tuple[Refused, ...]]:
+    """Return a curve without the contracts whose price can be none, and what is said of these."""
+    nodes, refused = [], []
+    for expiry, settle, bid, ask in event.nodes:
+        if _is_price(settle):
+            nodes.append((expiry, settle, bid if _is_price(bid) else None, ask if _is_price(ask) else None))
+        else:
+            refused.append(
+                Refused(subject=event.symbol, reason="invalid", detail=f"{event.symbol} of {expiry}: {settle}")
+            )
+    if tuple(nodes) == event.nodes:
+        return event, ()
+    return replace(event, nodes=tuple(nodes)), tuple(refused)
+
+
+def _is_price(points: float | None) -> bool:
+    least, greatest = BELIEVABLE_VOLATILITY
+    return points is not None and least <= points <= greatest

@@ -12,6 +12,7 @@ from alvh.core.announce import Cause, Decision, Origin, adjustment, signals_mess
 from alvh.core.answers import expect, status_of
 from alvh.core.checkpoints import pack, restore_from
 from alvh.core.codec import as_text, from_text
+from alvh.core.curves import believed
 from alvh.core.effects import Effect, Publish, Refused, Wake
 from alvh.core.engine_state import EngineState
 from alvh.core.evaluation import VIX
@@ -316,13 +317,16 @@ class Engine(EngineState):
         return _NOTHING
 
     def _on_curve(self, event: FuturesCurve) -> Sequence[Effect]:
+        event, refused = believed(event)
+        if not event.nodes and refused:
+            return refused
         if self._evaluation.past.take_curve(event):
-            return _NOTHING
+            return refused
         if not self._curves.take(event):
             return (Refused(subject=event.symbol, reason="out_of_order", detail="an older curve than the newest"),)
         if self._calendar is not None and event is self._curves.newest:
             self._evaluation.sample_basis(event.ts_event, self._board, event, self._calendar)
-        return _NOTHING
+        return refused
 
     def _on_observation(self, event: Observation) -> Sequence[Effect]:
         reason = self._evaluation.observe(event)
@@ -352,10 +356,8 @@ class Engine(EngineState):
         return _NOTHING
 
     def _on_bar(self, event: DailyBar) -> Sequence[Effect]:
-        if self._is_evaluated(event.session):
-            self._evaluation.past.take(event)
-            return _NOTHING
-        reason = self._board.remember(event)
+        is_past = self._is_evaluated(event.session)
+        reason = self._evaluation.past.take(event) if is_past else self._board.remember(event)
         if reason is None:
             return _NOTHING
         detail = f"{event.instrument_id} {event.close} of {event.session}: {reason}"

@@ -29,6 +29,11 @@ class Instrument:
 # session), so only what no market has ever shown is refused: more than five times the last price, or less than a fifth.
 VOLATILITY_JUMP_FACTOR: Final = 5.0
 
+# What lies outside is a slip, whatever lies beside it, and no arithmetic is asked to bear it. Volatility indices have
+# lain between 8 and 300 (VVIX), indices and shares between cents and tens of thousands.
+BELIEVABLE: Final = (1e-4, 1e7)
+BELIEVABLE_VOLATILITY: Final = (1e-2, 1e3)
+
 _ALL: Final = (
     Instrument(instrument_id="SPX", kind="index", multiplier=100.0, max_jump=0.20),
     Instrument(instrument_id="RUT", kind="index", multiplier=100.0, max_jump=0.20),
@@ -48,3 +53,10 @@ _ALL: Final = (
 )
 
 INSTRUMENTS: Final = MappingProxyType({instrument.instrument_id: instrument for instrument in _ALL})
+
+
+def believable(instrument_id: str) -> tuple[float, float]:
+    """Return the least and the greatest number, in points, that can be a price of an instrument at all."""
+    instrument = INSTRUMENTS.get(instrument_id)
+    is_volatility = instrument is not None and instrument.kind == "volatility"
+    return BELIEVABLE_VOLATILITY if is_volatility else BELIEVABLE

@@ -9,7 +9,7 @@ from math import inf
 from typing import Any, Final
 
 from alvh.core.events import DailyBar, FeedState, Quote
-from alvh.core.instruments import INSTRUMENTS, VOLATILITY_JUMP_FACTOR
+from alvh.core.instruments import INSTRUMENTS, VOLATILITY_JUMP_FACTOR, believable
 
 NS_PER_SECOND: Final = 1_000_000_000
 
@@ -37,6 +37,7 @@ class BoardEntry:
         bid_price, ask_price: the book beside it, where there is one.
         is_live: False from a `FeedState` that says so until the next live quote.
         quality: `ok`, `history`, or why the newest quote was refused.
+        least, greatest: what can be a price of it at all, points.
     """
 
     __slots__ = (
@@ -48,8 +49,10 @@ class BoardEntry:
         "_split",
         "ask_price",
         "bid_price",
+        "greatest",
         "instrument_id",
         "is_live",
+        "least",
         "price",
         "quality",
         "reference",
@@ -77,6 +80,7 @@ class BoardEntry:
         is_volatility = instrument is not None and instrument.kind == "volatility"
         self._largest_ratio = VOLATILITY_JUMP_FACTOR if is_volatility else inf
         self._smallest_ratio = 1.0 / self._largest_ratio
+        self.least, self.greatest = believable(instrument_id)
 
     def is_jump(self, price: float) -> bool:
         """Hold `price` against the last good one; a second price near a refused one shows that the level is real."""
@@ -171,7 +175,7 @@ class MarketBoard:
             price = (bid + ask) / 2.0
         if not quote.is_live:
             reason = NOT_LIVE
-        elif price is None or not 0.0 < price < inf:
+        elif price is None or not entry.least <= price <= entry.greatest:
             reason = INVALID
         elif bid is not None and ask is not None and bid > ask:
             reason = CROSSED
@@ -251,7 +255,7 @@ class MarketBoard:
         entry = self.entry(bar.instrument_id)
         if bar.ts_event < entry.ts_event:
             return OUT_OF_ORDER
-        if not 0.0 < bar.close < inf:
+        if not entry.least <= bar.close <= entry.greatest:
             return INVALID
         if entry.is_jump(bar.close):
             entry.note_split(bar.close, bar.ts_event)

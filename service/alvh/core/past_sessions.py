@@ -5,6 +5,8 @@ from typing import Any
 
 from alvh.core.codec import as_text, from_text
 from alvh.core.events import DailyBar, FuturesCurve
+from alvh.core.instruments import believable
+from alvh.core.market import INVALID
 from alvh.core.sessions import et_date
 from alvh.core.signals.model import Bar
 
@@ -25,11 +27,15 @@ class PastSessions:
         self._bars: dict[str, Bar] = {}
         self._curve: FuturesCurve | None = None
 
-    def take(self, bar: DailyBar) -> None:
-        """Take a bar of the session that is being told."""
+    def take(self, bar: DailyBar) -> str | None:
+        """Take a bar of the session that is being told; return None, or why it is not taken."""
+        least, greatest = believable(bar.instrument_id)
+        if not least <= bar.close <= greatest:
+            return INVALID
         if bar.session != self._session:
             self._session, self._bars, self._curve = bar.session, {}, None
         self._bars[bar.instrument_id] = Bar(price=bar.close, ts_event=bar.ts_event)
+        return None
 
     def take_curve(self, curve: FuturesCurve) -> bool:
         """Take the curve of the session that is being told; False where it is of no such session."""

@@ -388,3 +388,18 @@ def test_goes_on_alike_after_a_restart_with_observations(made_up: list[Any]) -> 
     assert json.dumps(before.checkpoint()) == json.dumps(whole.checkpoint())
     missing = {item.id for item in whole.signals if item.value is None}
     assert missing <= {"S09", "S20", "S24", "S28", "S37"}
+
+
+@pytest.mark.parametrize(
+    ("series", "value", "consensus"),
+    [
+        ("REER", 0.0, None),
+        ("RBUSBIS", 1e300, None),
+        ("US10Y", -1e9, None),
+        ("CPI", 3.0, 1e15),
+        ("SMALL_DECLINERS", -1.0, None),
+    ],
+)
+def test_what_can_be_no_value_of_a_series_is_refused(series: str, value: float, consensus: float | None) -> None:
+    event = Observation(ts_event=1, ts_recv=1, series=series, observed=SESSIONS[0], value=value, consensus=consensus)
+    assert SignalBook().observe(event) == "invalid"

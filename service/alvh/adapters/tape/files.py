@@ -25,6 +25,7 @@ from alvh.adapters.tape.lines import (
     read_rows,
 )
 from alvh.core.events import Observation, OptionChain
+from alvh.core.instruments import BELIEVABLE_VOLATILITY
 from alvh.core.sessions import SessionCalendar, parse_date, parse_release
 
 CURVE_FILE: Final = "VX.csv"
@@ -223,7 +224,7 @@ def _curve_node(row: Row) -> CurveNode:
     expiry = parse_date(expiry_text or "")
     if expiry < parse_date(day or ""):
         raise ValueError(f"the expiry {expiry} lies before the date {day}")
-    return expiry, parse_price(settle), parse_optional_price(bid), parse_optional_price(ask)
+    return expiry, parse_price(settle, BELIEVABLE_VOLATILITY), parse_optional_price(bid), parse_optional_price(ask)
 
 
 def _check_absent(key: object, known: Container[object]) -> None:

@@ -12,6 +12,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from alvh.core.instruments import BELIEVABLE
+
 Report = Callable[[Path, int, str], None]
 """Told of what was left out: the file, the line (the header is line 1; 0 is the file as a whole) and the reason."""
 
@@ -162,8 +164,8 @@ def parse_number(text: str | None) -> float:
     return value
 
 
-def parse_price(text: str | None) -> float:
-    """Read a price: a finite number above zero.
+def parse_price(text: str | None, among: tuple[float, float] = BELIEVABLE) -> float:
+    """Read a price: a number above zero, and among those that can be one.
 
     Raises:
         ValueError: what is wrong with it.
@@ -171,6 +173,8 @@ def parse_price(text: str | None) -> float:
     value = parse_number(text)
     if not 0.0 < value < inf:
         raise ValueError(f"a price must be above 0: {value!r}")
+    if not among[0] <= value <= among[1]:
+        raise ValueError(f"a price must lie between {among[0]:g} and {among[1]:g}: {value!r}")
     return value
 
 

@@ -22,12 +22,13 @@ from alvh.core.hedge.settlement import (
     weekday_before,
 )
 from alvh.core.hedge.symbols import inferred_class, is_spx_monthly, is_vix_month, is_vix_monthly, listed_day
+from alvh.core.instruments import BELIEVABLE
 
 Row = tuple[date, str, float, float, float, float | None, str | None]
 """A row of the OptionChain event: expiry, right C or P, strike, bid, ask, iv or None, trading class or None."""
 
-MOST_BELIEVABLE_VOL: Final = 10.0
-"""A quoted volatility at or above it (1000 %) is a vendor's placeholder, or per cent: the mid says what it is."""
+BELIEVABLE_VOLS: Final = (1e-3, 10.0)
+"""A quoted volatility outside (0.1 to 1000 %) is a vendor's placeholder, or per cent: the mid says what it is."""
 
 PARITY_STRIKES: Final = 5
 """Strikes nearest the forward whose median is the implied forward: one stale row cannot move it."""
@@ -220,7 +221,7 @@ def build_chain(underlying: str, rows: Iterable[Row], terms: ChainTerms) -> Chai
 
 
 def _usable(iv: float | None) -> float:
-    return iv if iv is not None and 0.0 < iv < MOST_BELIEVABLE_VOL else math.nan
+    return iv if iv is not None and BELIEVABLE_VOLS[0] < iv < BELIEVABLE_VOLS[1] else math.nan
 
 
 def _fault(underlying: str, name: str, session: date, row: tuple[date, str, float, float, float]) -> str | None:
@@ -228,11 +229,11 @@ def _fault(underlying: str, name: str, session: date, row: tuple[date, str, floa
     faults = (
         ("bad_right", right not in ("C", "P")),
         ("not_a_number", not (math.isfinite(strike) and math.isfinite(bid) and math.isfinite(ask))),
-        ("bad_strike", strike <= 0.0),
+        ("bad_strike", not BELIEVABLE[0] <= strike <= BELIEVABLE[1]),
         ("expired", day <= session),
         ("unknown_class", name not in CLASSES or CLASSES[name].underlying != underlying),
         ("no_bid", bid <= 0.0),
-        ("no_ask", ask <= 0.0),
+        ("no_ask", not 0.0 < ask <= BELIEVABLE[1]),
         ("crossed", ask < bid),
     )
     return next((reason for reason, applies in faults if applies), None)

@@ -102,16 +102,23 @@ class HedgeMarket:
         return next((smile for at, smile in self.expiry_smiles if at == days), self.spx_smile)
 
 
+DEEPEST: Final = -0.9
+"""Deepest fall a scenario asks for, ratio: no methodology's beta reaches it where markets have been."""
+
+
 def linked_spx_return(parameters: ScenarioParameters, vix: float, d_vix: ArrayLike) -> Floats:
-    """Return the SPX return that goes with a VIX change: 0 for none, else intercept + slope * dVIX/VIX."""
+    """Return the SPX return that goes with a VIX change: 0 for none, else intercept + slope * dVIX/VIX.
+
+    The line has no end, an index has: a shock that is many times a low VIX leaves a tenth of it.
+    """
     change = np.asarray(d_vix, dtype=np.float64)
-    return np.where(change == 0.0, 0.0, parameters.intercept + parameters.slope * change / vix)
+    return np.where(change == 0.0, 0.0, np.maximum(parameters.intercept + parameters.slope * change / vix, DEEPEST))
 
 
 def small_cap_return(small_caps: SmallCaps, r_spx: ArrayLike) -> Floats:
     """Return what small caps do when SPX does `r_spx`: the stress beta in a fall, beta* otherwise."""
     r = np.asarray(r_spx, dtype=np.float64)
-    return np.where(r < 0.0, small_caps.beta_stress, small_caps.beta_star) * r
+    return np.maximum(np.where(r < 0.0, small_caps.beta_stress, small_caps.beta_star) * r, DEEPEST)
 
 
 def condor_values(

@@ -13,6 +13,18 @@ _MONTHLY: Final = 75  # a month, its publication lag of up to six weeks included
 _QUARTERLY: Final = 200
 _MANUAL: Final = 400  # entered by a person about once a year
 
+# Ranges far beyond what has been seen: they stop a slip of the pen, and what no arithmetic should be asked to bear.
+_ISSUES: Final = (0.0, 1e5)
+_LINE: Final = (-1e9, 1e9)
+_LEVEL: Final = (-1e5, 1e5)
+_SCORE: Final = (-100.0, 100.0)
+_MULTIPLE: Final = (-1e5, 1e5)  # below 0 where earnings are
+_QUOTIENT: Final = (0.0, 1e3)
+_INDEX: Final = (1.0, 1e4)
+_PERCENT: Final = (-50.0, 1e3)
+_DOLLARS: Final = (0.0, 1e13)
+_CONTRACTS: Final = (0.0, 1e9)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
@@ -20,6 +32,7 @@ class Series:
 
     Attributes:
         max_age_days: calendar days after which a value is stale: shown, but confirming nothing.
+        among: least and greatest value that can be one, in its unit; what lies outside is a slip.
         alias: another name it is taken under (FRED's identifier).
     """
 
@@ -27,45 +40,48 @@ class Series:
     unit: str
     max_age_days: int
     feeds: str
+    among: tuple[float, float]
     alias: str | None = None
 
 
-def _series(name: str, unit: str, max_age_days: int, feeds: str, alias: str | None = None) -> Series:
-    return Series(name=name, unit=unit, max_age_days=max_age_days, feeds=feeds, alias=alias)
+def _series(
+    name: str, unit: str, max_age_days: int, feeds: str, among: tuple[float, float], alias: str | None = None
+) -> Series:
+    return Series(name=name, unit=unit, max_age_days=max_age_days, feeds=feeds, among=among, alias=alias)
 
 
 SERIES: Final[Mapping[str, Series]] = {
     series.name: series
     for series in (
-        _series("LARGE_ADVANCERS", "issues up today, large caps", _DAILY, "S09"),
-        _series("LARGE_DECLINERS", "issues down today, large caps", _DAILY, "S09"),
-        _series("SMALL_ADVANCERS", "issues up today, small caps", _DAILY, "S09"),
-        _series("SMALL_DECLINERS", "issues down today, small caps", _DAILY, "S09"),
-        _series("NYSE_AD_LINE", "advance-decline line, a vendor's scale", _DAILY, "S09 (sign only)"),
-        _series("CPI", "index level or % as its consensus is", _MONTHLY, "S21", "CPIAUCSL"),
-        _series("PPI", "index level or % as its consensus is", _MONTHLY, "S21", "PPIACO"),
-        _series("CPI_SURPRISE_Z", "deviations, by hand where there is no consensus", _MONTHLY, "S21"),
-        _series("PPI_SURPRISE_Z", "deviations, by hand where there is no consensus", _MONTHLY, "S21"),
-        _series("SMALL_PCF", "price / cash flow, small caps", _MONTHLY, "S22, S24"),
-        _series("SMALL_VALUE_PCF", "price / cash flow, small value", _MONTHLY, "S22"),
-        _series("REIT_PCF", "price / cash flow, REITs", _MONTHLY, "S22"),
-        _series("SMALL_PE", "price / earnings, small caps", _MONTHLY, "S23, S24"),
-        _series("SMALL_QUICK_RATIO", "cap-weighted median, ex-financial small caps", _QUARTERLY, "S25"),
-        _series("REER", "index, 2020 = 100", _MONTHLY, "S26", "RBUSBIS"),
-        _series("US2Y", "% a year", _DAILY, "S27", "DGS2"),
-        _series("DE2Y", "% a year", _DAILY, "S27"),
-        _series("US10Y_REAL", "% a year", _DAILY, "S27", "DFII10"),
-        _series("US10Y", "% a year", _DAILY, "S28, S29", "DGS10"),
-        _series("HY_YIELD", "% a year", _DAILY, "S28", "BAMLH0A0HYM2EY"),
-        _series("DDM_DIVIDEND_YIELD", "D1/P, %", _MANUAL, "S29"),
-        _series("DDM_GROWTH", "g, % a year", _MANUAL, "S29"),
-        _series("HY_OAS", "percentage points", _DAILY, "S42", "BAMLH0A0HYM2"),
-        _series("AUM_UVXY", "assets in dollars, 1.5x VIX futures", _DAILY, "S38"),
-        _series("AUM_UVIX", "assets in dollars, 2x VIX futures", _DAILY, "S38"),
-        _series("AUM_SVIX", "assets in dollars, -1x VIX futures", _DAILY, "S38"),
-        _series("AUM_SVXY", "assets in dollars, -0.5x VIX futures", _DAILY, "S38"),
-        _series("VX_VOLUME", "contracts of VX1 and VX2 traded in the session", _DAILY, "S38"),
-        _series("FEDFUNDS", "% a year", _DAILY, "rates of the message", "DFF"),
+        _series("LARGE_ADVANCERS", "issues up today, large caps", _DAILY, "S09", _ISSUES),
+        _series("LARGE_DECLINERS", "issues down today, large caps", _DAILY, "S09", _ISSUES),
+        _series("SMALL_ADVANCERS", "issues up today, small caps", _DAILY, "S09", _ISSUES),
+        _series("SMALL_DECLINERS", "issues down today, small caps", _DAILY, "S09", _ISSUES),
+        _series("NYSE_AD_LINE", "advance-decline line, a vendor's scale", _DAILY, "S09 (sign only)", _LINE),
+        _series("CPI", "index level or % as its consensus is", _MONTHLY, "S21", _LEVEL, "CPIAUCSL"),
+        _series("PPI", "index level or % as its consensus is", _MONTHLY, "S21", _LEVEL, "PPIACO"),
+        _series("CPI_SURPRISE_Z", "deviations, by hand where there is no consensus", _MONTHLY, "S21", _SCORE),
+        _series("PPI_SURPRISE_Z", "deviations, by hand where there is no consensus", _MONTHLY, "S21", _SCORE),
+        _series("SMALL_PCF", "price / cash flow, small caps", _MONTHLY, "S22, S24", _MULTIPLE),
+        _series("SMALL_VALUE_PCF", "price / cash flow, small value", _MONTHLY, "S22", _MULTIPLE),
+        _series("REIT_PCF", "price / cash flow, REITs", _MONTHLY, "S22", _MULTIPLE),
+        _series("SMALL_PE", "price / earnings, small caps", _MONTHLY, "S23, S24", _MULTIPLE),
+        _series("SMALL_QUICK_RATIO", "cap-weighted median, ex-financial small caps", _QUARTERLY, "S25", _QUOTIENT),
+        _series("REER", "index, 2020 = 100", _MONTHLY, "S26", _INDEX, "RBUSBIS"),
+        _series("US2Y", "% a year", _DAILY, "S27", _PERCENT, "DGS2"),
+        _series("DE2Y", "% a year", _DAILY, "S27", _PERCENT),
+        _series("US10Y_REAL", "% a year", _DAILY, "S27", _PERCENT, "DFII10"),
+        _series("US10Y", "% a year", _DAILY, "S28, S29", _PERCENT, "DGS10"),
+        _series("HY_YIELD", "% a year", _DAILY, "S28", _PERCENT, "BAMLH0A0HYM2EY"),
+        _series("DDM_DIVIDEND_YIELD", "D1/P, %", _MANUAL, "S29", _PERCENT),
+        _series("DDM_GROWTH", "g, % a year", _MANUAL, "S29", _PERCENT),
+        _series("HY_OAS", "percentage points", _DAILY, "S42", _PERCENT, "BAMLH0A0HYM2"),
+        _series("AUM_UVXY", "assets in dollars, 1.5x VIX futures", _DAILY, "S38", _DOLLARS),
+        _series("AUM_UVIX", "assets in dollars, 2x VIX futures", _DAILY, "S38", _DOLLARS),
+        _series("AUM_SVIX", "assets in dollars, -1x VIX futures", _DAILY, "S38", _DOLLARS),
+        _series("AUM_SVXY", "assets in dollars, -0.5x VIX futures", _DAILY, "S38", _DOLLARS),
+        _series("VX_VOLUME", "contracts of VX1 and VX2 traded in the session", _DAILY, "S38", _CONTRACTS),
+        _series("FEDFUNDS", "% a year", _DAILY, "rates of the message", _PERCENT, "DFF"),
     )
 }
 _NAMES: Final = {series.alias or name: name for name, series in SERIES.items()} | {name: name for name in SERIES}
@@ -94,10 +110,13 @@ class ObservationBoard:
         self._seen: dict[str, Seen] = {}
 
     def take(self, event: Observation) -> str | None:
-        """Take an observation; return None, or why it is refused: `unknown` or `out_of_order`."""
+        """Take an observation; return None, or why it is refused: `unknown`, `invalid` or `out_of_order`."""
         name = _NAMES.get(event.series)
         if name is None:
             return "unknown"
+        least, greatest = SERIES[name].among
+        if any(value is not None and not least <= value <= greatest for value in (event.value, event.consensus)):
+            return "invalid"
         before = self._seen.get(name)
         if before is not None and event.observed < before.observed:
             return "out_of_order"
