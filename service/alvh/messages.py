@@ -208,7 +208,10 @@ class HedgeAdjustment(Part):
     approvals: list[Approval] = of("answers so far (empty when it is sent)", default=[])
     amendments: list[Amendment] = of("changes people made (empty when it is sent)", default=[])
     outcome: Outcome | None = of("what became of the adjustment before this one", default=None)
-    expires_at: str | None = of("an unanswered proposal lapses then, RFC 3339", default=None)
+    expires_at: str | None = of(
+        "an unanswered proposal lapses then, RFC 3339: accept and amend are refused behind it (execution: answers)",
+        default=None,
+    )
 
 
 class HedgeTarget(Part):
@@ -229,7 +232,8 @@ class HedgeTarget(Part):
     simulated: bool = of("true: no real market stands behind any number here")
     advice_status: str = of("this is decision support, not advice")
     status: str | None = of(
-        "open, pending, approved, rejected, executed or superseded, behind the newest answer; null before the first",
+        "open, pending, approved, rejected, executed, expired or superseded, behind the newest answer or the lapse; "
+        "null before the first",
         default=None,
     )
     approvals_required: int = of("distinct approvers its adjustment needs", default=0)

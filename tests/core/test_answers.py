@@ -1,11 +1,13 @@
 """Answers: how many agree, what may be executed when, what may be amended, and what the target says behind each."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from alvh.core.answers import status_of
+from alvh.core.announce import rfc3339
+from alvh.core.answers import refusal, status_of
 from alvh.core.effects import Publish, Refused
 from alvh.core.engine import Engine
 from alvh.core.events import Answer
@@ -109,6 +111,92 @@ def test_the_next_adjustment_supersedes_one_that_waits() -> None:
             break
     assert status(made, first["event_id"]) == "superseded"
     assert "superseded by" in refused(say(made, first["event_id"], "accept", "anna"))
+
+
+def lapsed(portfolio: dict[str, Any]) -> tuple[Engine, str, list[Any]]:
+    """An unanswered proposal, and what the close at its `expires_at` brought."""
+    made, first = started(portfolio)
+    effects = [effect for event in market(1, 5000.0, 15.0) for effect in made.handle(event)]
+    assert first["expires_at"] == rfc3339(SESSIONS[1][2])
+    return made, first["event_id"], [effect for effect in effects if isinstance(effect, Publish)]
+
+
+def test_an_unanswered_proposal_lapses_at_its_expiry_and_the_target_says_so() -> None:
+    made, event_id, said = lapsed(ASKING)
+    state = made.portfolios.states[0]
+    assert (status(made, event_id), state.unanswered) == ("expired", [])
+    (again,) = [json.loads(each.body) for each in said if each.kind == "target"]
+    assert (again["data"]["status"], again["data"]["event_id"]) == ("expired", event_id)
+    assert again["data"]["as_of"] == rfc3339(SESSIONS[1][2])
+    assert again["data"]["legs"] == []
+    assert made.legs(0) == []
+    for decision in ("accept", "amend"):
+        more = {"amendments": ({"field": "phi", "new": 0.5},)} if decision == "amend" else {}
+        (effect,) = say(made, event_id, decision, "anna", **more)
+        assert isinstance(effect, Refused)
+        assert (effect.subject, effect.reason) == ("answer", "expired")
+        assert "expired at" in effect.detail
+    assert "needs 1 approvals" in refused(say(made, event_id, "executed", "anna"))
+    assert holdings(made).lots == []
+    other = Engine()
+    other.restore(made.checkpoint())
+    assert status(other, event_id) == "expired"
+    assert "expired at" in refused(say(other, event_id, "accept", "anna"))
+
+
+def test_what_was_executed_can_be_told_behind_the_expiry() -> None:
+    made, event_id, _ = lapsed({**ASKING, "approvals_required": False})
+    assert status(made, event_id) == "expired"
+    data = target(say(made, event_id, "executed", "anna"))["data"]
+    assert data["status"] == "executed"
+    assert all(leg["target_quantity"] == leg["current_quantity"] > 0 for leg in data["legs"])
+
+
+def test_what_was_accepted_in_time_does_not_lapse_but_is_amended_no_more() -> None:
+    made, first = started()
+    event_id = first["event_id"]
+    say(made, event_id, "accept", "anna")
+    wanted = made.legs(0)
+    effects = [effect for event in market(1, 5000.0, 15.0) for effect in made.handle(event)]
+    assert not [each for each in effects if isinstance(each, Publish) and each.kind == "target"]
+    assert (status(made, event_id), made.legs(0)) == ("approved", wanted)
+    amended = say(made, event_id, "amend", "bert", amendments=({"field": "phi", "new": 0.5},))
+    assert "expired at" in refused(amended)
+    assert "expired at" in refused(say(made, event_id, "accept", "bert"))
+    assert target(say(made, event_id, "executed", "anna"))["data"]["status"] == "executed"
+
+
+def test_too_few_approvals_lapse_as_well_and_can_be_rejected() -> None:
+    made, first = started()
+    event_id, state = first["event_id"], made.portfolios.states[0]
+    state.required[event_id] = 2
+    say(made, event_id, "accept", "anna")
+    told(made, market(1, 5000.0, 15.0))
+    assert status(made, event_id) == "expired"
+    assert "expired at" in refused(say(made, event_id, "accept", "bert"))
+    assert target(say(made, event_id, "reject", "bert"))["data"]["status"] == "rejected"
+
+
+def test_on_a_live_feed_the_answers_own_time_decides() -> None:
+    made, first = started()
+    state, event_id = made.portfolios.states[0], first["event_id"]
+    expires = SESSIONS[1][2]
+    said = Answer(ts_event=0, ts_recv=0, portfolio="core", event_id=event_id, decision="accept", by="anna")
+    assert refusal(state, said, expires) is None
+    late = refusal(state, said, expires + 1)
+    assert late is not None
+    assert late.reason == "expired"
+    executed = replace(said, decision="executed")
+    not_approved = refusal(state, executed, expires + 1)
+    assert not_approved is not None
+    assert not_approved.reason == "not_approved"
+
+
+def test_paper_has_executed_and_nothing_lapses() -> None:
+    made, first = started({**PROGRAM, "approvals_required": True})
+    told(made, market(1, 5000.0, 15.0))
+    assert status(made, first["event_id"]) == "pending"
+    assert target(say(made, first["event_id"], "accept", "anna"))["data"]["status"] == "approved"
 
 
 @pytest.mark.parametrize(

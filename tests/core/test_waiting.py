@@ -273,6 +273,16 @@ def test_an_answer_of_a_person_is_taken_at_once() -> None:
     assert made.portfolios.states[0].unanswered == []
 
 
+def test_a_live_answer_behind_the_expiry_is_refused_before_the_close_is_evaluated() -> None:
+    for late, reasons in ((0, []), (1, ["expired"])):
+        made = settled()
+        event_id = made.portfolios.states[0].prev_event_id
+        assert event_id is not None
+        at = SESSIONS[1][2] + late  # the close behind the adjustment's
+        said = Answer(ts_event=at, ts_recv=at, portfolio="core", event_id=event_id, decision="accept", by="anna")
+        assert [effect.reason for effect in made.handle(said) if isinstance(effect, Refused)] == reasons
+
+
 def test_a_close_that_comes_meanwhile_is_evaluated_behind() -> None:
     made = settled()
     at = SESSIONS[1][2] - SECOND

@@ -21,8 +21,14 @@ class Refusal(NamedTuple):
     detail: str
 
 
-def refusal(state: PortfolioState, answer: Answer) -> Refusal | None:
-    """Return why an answer does not count, or None."""
+def refusal(state: PortfolioState, answer: Answer, now: int | None = None) -> Refusal | None:
+    """Return why an answer does not count, or None.
+
+    Args:
+        state: of its portfolio.
+        answer: what was said.
+        now: the answer's time where it is the market's (a live feed), ns; None where only closes tell the time.
+    """
     if answer.decision not in DECISIONS:
         return Refusal("malformed", f"decision: expected one of {', '.join(DECISIONS)}, got {answer.decision}")
     if not answer.by.strip():
@@ -33,7 +39,43 @@ def refusal(state: PortfolioState, answer: Answer) -> Refusal | None:
     if given is None:
         words = f"no adjustment of portfolio {state.portfolio_id} has this id, or it is long past"
         return Refusal("unknown", f"{answer.event_id}: {words}")
-    return _closed(state, answer, given)
+    return _closed(state, answer, given) or _late(state, answer, now)
+
+
+def _late(state: PortfolioState, answer: Answer, now: int | None) -> Refusal | None:
+    """Return that an agreement comes too late: prices and size were good until then (methodology 7, `expires_at`).
+
+    What was executed has happened, and can be told for as long as the adjustment is the newest; a rejection takes
+    nothing on.
+    """
+    proposal = _proposal(state, answer.event_id)
+    if answer.decision not in ("accept", "amend") or "expires" not in proposal:
+        return None
+    if not proposal.get("is_past", False) and (now is None or now <= proposal["expires"]):
+        return None
+    words = f"expired at {rfc3339(proposal['expires'])}; what was executed can still be told, or the next one answered"
+    return Refusal("expired", f"{answer.event_id}: {words}")
+
+
+def _proposal(state: PortfolioState, event_id: str) -> dict[str, Any]:
+    """What the desk remembers of an adjustment; nothing of one without a proposal, or long past."""
+    found: dict[str, Any] = state.hedge.get("proposals", {}).get(event_id, {})
+    return found
+
+
+def pass_close(state: PortfolioState, close_ns: int) -> bool:
+    """Let the newest adjustment's time run out at a session's close; return whether it lapsed, unanswered, by that."""
+    event_id = state.prev_event_id or ""
+    proposal = _proposal(state, event_id)
+    if "expires" not in proposal or proposal.get("is_past", False) or proposal["expires"] > close_ns:
+        return False
+    proposal["is_past"] = True
+    if event_id not in state.unanswered:
+        return False
+    proposal["has_lapsed"] = True
+    state.unanswered.remove(event_id)
+    state.hedge.pop("wanted", None)
+    return True
 
 
 def _closed(state: PortfolioState, answer: Answer, given: list[dict[str, Any]]) -> Refusal | None:
@@ -77,8 +119,8 @@ def is_approved(state: PortfolioState, event_id: str) -> bool:
 def status_of(state: PortfolioState, event_id: str) -> str:
     """Return where an adjustment stands.
 
-    One of `open` (nobody needs to approve it), `pending`, `approved`, `rejected`, `executed`, `superseded` (by the next
-    one, before it was approved).
+    One of `open` (nobody needs to approve it), `pending`, `approved`, `rejected`, `executed`, `expired` (nobody had
+    answered, or too few, by its `expires_at`), `superseded` (by the next one, before it was approved).
     """
     decided = [said["decision"] for said in state.answers.get(event_id, ())]
     for last, word in (("executed", "executed"), ("reject", "rejected")):
@@ -88,6 +130,8 @@ def status_of(state: PortfolioState, event_id: str) -> str:
         return "approved"
     if event_id != state.prev_event_id:
         return "superseded"
+    if _proposal(state, event_id).get("has_lapsed", False):
+        return "expired"
     return "pending" if state.required.get(event_id, 0) else "open"
 
 

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any, Final
 
 from alvh.core.announce import Cause, Decision, Origin, adjustment, signals_message, target_again, target_of
-from alvh.core.answers import expect, status_of
+from alvh.core.answers import expect, pass_close, status_of
 from alvh.core.checkpoints import pack, restore_from
 from alvh.core.codec import as_text, from_text
 from alvh.core.curves import believed
@@ -157,6 +157,8 @@ class Engine(EngineState):
                 effects += self._decide(rank, event.ts_event, triggers, is_close=True)
             elif self._portfolios.is_seen(rank, self._board, event.ts_event):
                 effects += self._decide(rank, event.ts_event, ("STATE",), is_close=True)
+            if pass_close(state, event.ts_event):
+                effects += self._target_again(rank, event.ts_event)
         shown = self._evaluation.shown(0)
         prices = self._board.prices()
         effects.append(
@@ -375,17 +377,18 @@ class Engine(EngineState):
         rank = self._portfolios.rank_of(event.portfolio)
         assert rank is not None
         self._portfolios.answered(rank, event)
-        return self._target_again(rank, event)
+        is_newest = event.event_id == self._portfolios.states[rank].prev_event_id
+        return self._target_again(rank, event.ts_event) if is_newest else _NOTHING
 
-    def _target_again(self, rank: int, event: Answer) -> Sequence[Effect]:
-        """Say the newest target again behind an answer to it: who agrees, and what is held now."""
+    def _target_again(self, rank: int, ts_event: int) -> Sequence[Effect]:
+        """Say the newest target again behind an answer to it, or its lapse: who agrees, and what is held now."""
         state = self._portfolios.states[rank]
-        if state.target is None or event.event_id != state.prev_event_id:
+        event_id = state.prev_event_id
+        if state.target is None or event_id is None:
             return _NOTHING
         said = target_again(
-            self._origin, state.target, state.sequence, event.ts_event, self.legs(rank),
-            status=status_of(state, event.event_id), approvals_required=state.required.get(event.event_id, 0),
-            answers=state.answers[event.event_id],
+            self._origin, state.target, state.sequence, ts_event, self.legs(rank), status=status_of(state, event_id),
+            approvals_required=state.required.get(event_id, 0), answers=state.answers[event_id],
         )  # fmt: skip
         return (said,)
 

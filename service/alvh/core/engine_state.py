@@ -104,7 +104,8 @@ class EngineState:
         if rank is None:
             return Refusal("unknown_portfolio", f"no portfolio {answer.portfolio}")
         state = self._portfolios.states[rank]
-        refused = refusal(state, answer)
+        # On a tape or a simulator the market's time is another than that of whoever answers: its closes alone count.
+        refused = refusal(state, answer, answer.ts_event if self._is_live else None)
         if refused is not None:
             return refused
         unfit = self._portfolios.desks[rank].refuses(state, answer)

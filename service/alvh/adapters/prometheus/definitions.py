@@ -60,7 +60,8 @@ class Bounds:
     )  # fmt: skip
     refusals: tuple[str, ...] = (
         "too_large", "flood", "malformed", "retained", "not_allowed", "duplicate", "out_of_order", "unknown",
-        "unknown_portfolio", "superseded", "closed", "not_approved", "unfit", "incomplete", "late",
+        "unknown_portfolio", "superseded", "closed", "not_approved", "expired", "unfit", "incomplete",
+        "late",
     )  # fmt: skip
     archive_faults: tuple[str, ...] = ("unusable", "other_log")
     vix_points: tuple[str, ...] = VIX_POINTS

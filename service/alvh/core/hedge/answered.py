@@ -30,19 +30,21 @@ GATES: Final = ("S34", "S39")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What an amended quantity is held against.
+    """What answers to a proposal are held against.
 
     Attributes:
         approvals: distinct people a proposal needs.
         above: share of the loss above which `raised` approvals are needed, and how many.
         override: approvals an override needs.
         premium: greatest premium at risk, dollars.
+        expires: when it lapses unanswered, ns; None where it does not: taken as executed (paper), or nothing proposed.
     """
 
     approvals: int
     above: tuple[float, int]
     override: int
     premium: float
+    expires: int | None = None
 
 
 def remember(
@@ -79,6 +81,7 @@ def remember(
     proposals[event_id] = {
         "session": session.isoformat(),
         "is_done": is_done,
+        **({} if limits.expires is None else {"expires": limits.expires}),
         "lots": Holdings(lots=[change.lot for change in changes]).as_plain()["lots"],
         "units": [change.units for change in changes],
         "prices": [list(change.prices) for change in changes],

@@ -330,10 +330,12 @@ class HedgeDesk(ReadsAccount):
             if origin not in done.setdefault(name, []):
                 done[name].append(origin)
         above, raised = self._methodology["approvals"]["phi_above"]
+        expires = look.situation.calendar.next_close_after(look.situation.ts_event).close_ns
         limits = Limits(
             approvals=proposal.fields.get("approvals_required", 0), above=(above, int(raised)),
             override=self._methodology["approvals"]["override"],
             premium=0.0 if sizing is None else self._sizes.premium_max * sizing.credit,
+            expires=None if is_done or sizing is None else expires,
         )  # fmt: skip
         event_id = f"{state.portfolio_id}-{state.sequence + 1:020d}-{look.situation.ts_event}"
         session = look.snapshot.session

@@ -128,7 +128,9 @@ function answerable(view, message, isNewest) {
   if (!said && !view.open.includes(message.id)) return [];
   const decided = (said || []).map((answer) => answer.decision);
   if (decided.includes("reject") || decided.includes("executed")) return [];
-  if (isNewest && view.approvals?.[message.id]?.status === "pending") return ["accept", "amend", "reject"];
+  const stands = view.approvals?.[message.id];
+  if (isNewest && stands?.status === "pending") return ["accept", "amend", "reject"];
+  if (isNewest && stands?.status === "expired") return stands.agreed < stands.required ? ["reject"] : ["reject", "executed"];
   if (isNewest) return ["accept", "amend", "reject", "executed"];
   return decided.includes("accept") || decided.includes("amend") ? ["executed"] : [];
 }
@@ -137,8 +139,9 @@ function given(view, message) {
   const said = view.answers[message.id] || [];
   const stands = view.approvals?.[message.id];
   const waits = stands?.status === "pending"
-    ? [badge(`${stands.agreed} of ${words.count(stands.required, "approval")}`, "warn"), " "] : [];
-  if (!said.length) return view.open.includes(message.id) ? [waits, badge("unanswered", "warn")] : null;
+    ? [badge(`${stands.agreed} of ${words.count(stands.required, "approval")}`, "warn"), " "]
+    : stands?.status === "expired" ? [badge("expired", "warn"), " "] : [];
+  if (!said.length) return view.open.includes(message.id) ? [waits, badge("unanswered", "warn")] : waits.length ? waits : null;
   return [waits, ...said.map((answer) => [badge(`${words.DECIDED[answer.decision] || words.plain(answer.decision)} by ${answer.by}`, "good"), " "])];
 }
 
