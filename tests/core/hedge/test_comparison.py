@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alvh.core.hedge.book import SmallCaps
+from alvh.core.hedge.book import HedgeUnit, SmallCaps, VixFuture
 from alvh.core.hedge.comparison import (
     GRID_RETURNS,
     Comparison,
@@ -176,3 +176,24 @@ def test_a_put_never_loses_more_than_it_cost(strike: float, r_iwm: float, d_vix:
     put = IwmPut(strike=round(223.2 * strike), days=35, bid=2.0, ask=2.4)
     gain = float(PutPricer(MARKET, put, 0.85).gains(r_iwm, d_vix, day))
     assert -241.0 - 1e-9 <= gain <= 100 * put.strike
+
+
+def test_whole_puts_are_counted_by_shares_whatever_a_price_rounds_to() -> None:
+    # 4,200 shares at 151.11 are 41.99999999999999 times a hundred shares at that price.
+    market = replace(MARKET, iwm=151.11)
+    put = model_put(market)
+    held = replace(SHARES, exposure=4200 * 151.11)
+    found = compare(replace(WORKED, market=market, put=put, small_caps=held))
+    assert found.puts.equal_cost_units == pytest.approx(42.0)
+
+
+def test_a_bundle_of_what_stands_in_for_calls_is_compared_by_what_it_stands_for() -> None:
+    future = HedgeUnit(
+        leg="L1", futures=(VixFuture(days=30.0, price=18.60, ratio=1, bid=18.58, ask=18.62),), per_unit=0.4
+    )
+    units, weights = ladder_bundle((future, L3A, L3B), LADDER)
+    assert weights == (1.6, 4.0, 2.0)
+    found = compare(replace(WORKED, units=units, weights=weights))
+    gain = 1.6 * (100 * (18.60 * (23.2 / 17.2) ** 0.43 - 18.60) - 5.0) + 4 * 59.137 + 2 * 41.689
+    assert found.bundle.gain_design == pytest.approx(gain, abs=0.01)
+    assert found.bundle.relative_width == pytest.approx((1.6 * 4 + 6 * 10) / (1.6 * 1860 + 4 * 230 + 2 * 285))

@@ -176,7 +176,8 @@ def compare(inputs: ComparisonInputs) -> Comparison:
     table = unit_table(board, (inputs.design,), 0, inputs.horizon, parameters.vix_pct_per_spx_pct, market.vix)
     put_gains = pricer.gains(view.r_iwm, view.d_vix, view.days)
     bundle_gains = weights @ board.gains(view.d_vix, view.days)
-    whole = max(1.0, float(np.floor(inputs.small_caps.exposure / (_SHARES_PER_PUT * pricer.spot))))
+    # Thirty hundreds of shares at a price and back may be a hair below thirty.
+    whole = max(1.0, float(np.floor(inputs.small_caps.exposure / (_SHARES_PER_PUT * pricer.spot) + 1e-9)))
     put_cost, bundle_cost = pricer.cost(inputs.horizon), float(weights @ table.cost)
     spent = whole * put_cost
     marks = pricer.marks()
