@@ -56,6 +56,12 @@ def test_log_in_redis_replays_to_the_tape_s_messages(ran: Ran) -> None:
         assert f"{count} messages of the log are what the replay says" in said
 
 
+def test_a_redis_that_is_slow_to_answer_is_asked_again(ran: Ran) -> None:
+    """Longer than one command may take, as on a machine that does too much else."""
+    client.Redis.from_url(ran.server.url).client_pause(5500)
+    assert replayed(ran, ran.server.url)[2] == ran.expected
+
+
 def test_signals_of_every_source_are_the_same(ran: Ran) -> None:
     """Tape, recorded journal and log in Redis give one table."""
     tables = []

@@ -3,10 +3,10 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from alvh.adapters.redis import (
     Keys,
@@ -21,12 +21,13 @@ from alvh.app.addresses import redis_address
 from alvh.core.codec import decode
 from alvh.core.effects import Effect, Publish
 from alvh.core.events import Event
-from alvh.errors import FencedError, InputError, JournalError
+from alvh.errors import FencedError, InputError, JournalError, OutageError
 from alvh.settings import Settings
 from alvh.shell.ports import OutboundMessage
 
 T = TypeVar("T")
 PAGE: Final = 512  # events or messages to one turn of the loop, which costs as much as folding a few of them
+_ATTEMPTS: Final = 3
 _SHOWN: Final = 40  # characters on each side of a first difference: enough to see which field it is
 _START: Final = "0-0"
 
@@ -57,13 +58,13 @@ class LoggedRun:
         self._keys = keys
         self._runner = runner
         self._name = f"{address.place}: instance {keys.instance}"
-        self._archive = runner.run(known_archive(link, keys))
+        self._archive = self._ask(lambda: known_archive(link, keys))
         self._journal = RedisJournal(link, keys, archive=self._archive)
         self._kept = iter(()) if self._archive is None else archived_messages(self._archive)
         self._outbox = RedisOutbox(link, keys)
         self._said: deque[OutboundMessage] = deque()
         self._read_to = _START
-        self._begin: str | None = None
+        self._lines: AsyncIterator[tuple[int, bytes]] | None = None
         self.compared = 0
 
     def events(self) -> Iterator[Event]:
@@ -75,9 +76,8 @@ class LoggedRun:
             JournalError: an event is missing or of another version.
         """
         count = 0
-        lines = self._journal.read(0)
         try:
-            while page := self._runner.run(_some(lines)):
+            while page := self._ask(lambda: self._page(count)):  # noqa: B023 - asked at once
                 for _, line in page:
                     yield decode(line)
                 count += len(page)
@@ -85,6 +85,20 @@ class LoggedRun:
             raise InputError(f"{self._name}: expected a log from its first event on: {reason}") from reason
         if count == 0:
             raise InputError(f"{self._name}: expected a log, found none")
+
+    async def _page(self, seq: int) -> list[tuple[int, bytes]]:
+        """The next lines, behind `seq`; where the reading before has failed, from a new one."""
+        lines, self._lines = self._lines or self._journal.read(seq), None
+        page = await _some(lines)
+        self._lines = lines
+        return page
+
+    def _ask(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Ask Redis, again where it does not answer: reading changes nothing, and a busy machine is no outage."""
+        for _ in range(_ATTEMPTS - 1):
+            with suppress(OutageError):
+                return self._runner.run(ask())
+        return self._runner.run(ask())
 
     def compare(self, seq: int, effects: Sequence[Effect]) -> None:
         """Hold what event `seq` causes against what the log says it has caused.
@@ -123,7 +137,7 @@ class LoggedRun:
             if self._said:
                 self._read_to = self._said[-1].message_id
         if not self._said:
-            page = self._runner.run(self._outbox.after(self._read_to, PAGE))
+            page = self._ask(lambda: self._outbox.after(self._read_to, PAGE))
             self._said.extend(page)
             if page:
                 self._read_to = page[-1].message_id
@@ -133,7 +147,7 @@ class LoggedRun:
         """The first message that must be there."""
         if self._archive is not None:
             return _START
-        found = self._runner.run(self._link.call("XRANGE", self._keys.outbox, "-", "+", "COUNT", 1))
+        found = self._ask(lambda: self._link.call("XRANGE", self._keys.outbox, "-", "+", "COUNT", 1))
         return found[0][0].decode() if found else _START
 
 
