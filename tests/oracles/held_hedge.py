@@ -89,12 +89,14 @@ def hedge_behind(
     after: dict[tuple[str, Contract], int] = {}
     for action in actions:
         contract = contract_of(action["instrument"], market)
-        if contract is not None:
-            after[action["leg"], contract] = action["qty_after"]
+        # Each lot has actions of its own: one may sell what another buys.
+        if contract is not None and action["qty_after"] > 0:
+            key = action["leg"], contract
+            after[key] = after.get(key, 0) + action["qty_after"]
     hedge = []
     for lot in before:
         key = lot.unit.leg, lot.main
-        if kept := min(lot.quantity, max(0, after.get(key, 0))):
+        if kept := min(lot.quantity, after.get(key, 0)):
             hedge.append((lot.unit, kept))
             after[key] -= kept
     for (leg, contract), count in after.items():

@@ -175,7 +175,7 @@ def varied(rng: random.Random, portfolio: Document, market: Document) -> None:
     if rng.random() < 0.3:
         methodology["scenario"] = {"vvix_beta": rng.choice([1.0, 1.5])}
     portfolio["methodology"] = methodology
-    if rng.random() < 0.4:
+    if rng.random() < 0.4 and not portfolio.get("legs"):  # what is held stays quoted
         market["vix_options"] = []
         market |= {"vvix": round(rng.uniform(70, 150), 1)} if rng.random() < 0.6 else {}
     if rng.random() < 0.5:
