@@ -297,6 +297,48 @@ def test_an_epoch_that_was_given_away_twice_fences_all_the_same(redis: RedisServ
     asyncio.run(run())
 
 
+def test_the_cursor_waits_for_messages_that_a_failover_has_lost(redis: RedisServer) -> None:
+    """Ahead of the log it would have a next leader pass over other messages with the same ids."""
+
+    async def act(log: Log) -> None:
+        await log.journal.commit(COMMIT)
+        await log.outbox.acknowledge("2-1", [])
+        ahead = f"{COMMIT.first_seq + len(COMMIT.events)}-1"
+        with pytest.raises(OutageError, match=f"redis has lost message {ahead}: its log ends at 3"):
+            await log.outbox.acknowledge(ahead, [])
+        assert await log.outbox.acknowledged() == "2-1"
+        await log.journal.commit(Commit(first_seq=4, events=[b"4"], messages=[]))
+        await log.outbox.acknowledge(ahead, [])
+        assert await log.outbox.acknowledged() == ahead
+
+    scenario(redis.unix_url, act)
+
+
+def test_an_epoch_that_a_failover_forgot_is_not_given_away_again_by_who_saw_it(redis: RedisServer) -> None:
+    """A follower knows under which epoch it was led, whatever the replica that takes over knows."""
+
+    async def act() -> None:
+        leader, follower = Log(redis.unix_url, "a:b:1:1"), Log(redis.unix_url, "a:b:2:1")
+        epoch = max([await leader.lease.acquire() for _ in range(9)])  # by now it is ahead of the clock
+        waiting = asyncio.create_task(follower.lease.acquire())
+        async with asyncio.timeout(10):
+            while follower.link.highest_epoch < epoch:  # noqa: ASYNC110 - it has no event for it
+                await asyncio.sleep(0.01)
+        await leader.link.call("FLUSHALL")
+        assert await waiting == epoch + 1
+        await leader.link.call("FLUSHALL")
+        stranger = Log(redis.unix_url, "a:b:3:1")
+        assert await stranger.lead() < epoch  # it has heard of nobody: its words would seem old
+        assert await follower.lease.acquire() == epoch + 2
+        with pytest.raises(FencedError):
+            await stranger.lease.renew()
+        await stranger.link.close()
+        await leader.link.close()
+        await follower.link.close()
+
+    asyncio.run(act())
+
+
 def test_missing_event_is_told(redis: RedisServer) -> None:
     async def act(log: Log) -> None:
         await log.journal.commit(COMMIT)

@@ -202,6 +202,9 @@ class RedisModel:
         refused = self._refused(meta, argv[0], argv[1])
         if refused is not None:
             return refused
+        tail = meta.get(b"tail", b"0")
+        if _place(argv[2])[0] > int(tail):
+            return [b"short", tail]
         old = _entry_id(meta.get(b"relay", b"0-0").decode(), missing=0)
         if _entry_id(argv[2].decode(), missing=0) > old:
             meta[b"relay"] = argv[2]
@@ -215,10 +218,10 @@ class RedisModel:
         holder, ttl_ms, dead, identity, known = argv
         held = self._lease(keys[0])
         if held is not None:
-            other = held.partition(b"|")[2]
-            if other not in {dead, holder}:
+            under, _, other = held.partition(b"|")
+            if other not in {dead, holder} and int(under) >= int(known):
                 left = self.keys.strings[keys[0]][1] - self.now_ms()
-                return [b"held", other, b"%d" % left]
+                return [b"held", other, b"%d" % left, under]
         previous = max(self.keys.number(keys[1], b"epoch"), int(known))
         epoch = b"%d" % max(previous + 1, int(self.now_ms() // 1000))
         self.keys.fields(keys[1]).update({b"epoch": epoch, b"leader": identity})

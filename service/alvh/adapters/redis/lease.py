@@ -87,7 +87,8 @@ class RedisLease:
                 self._valid_until = asked + self._ttl_s
                 _LOGGER.info("leading under epoch %d", self._epoch)
                 return self._epoch
-            holder, left_ms = facts
+            holder, left_ms, epoch = facts
+            self._link.highest_epoch = max(self._link.highest_epoch, int(epoch))
             if holder != known_holder:
                 _LOGGER.info("following: %s leads", holder)
                 known_holder = holder

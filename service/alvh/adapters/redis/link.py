@@ -113,7 +113,7 @@ class RedisLink:
     Attributes:
         identity: who asks through it: part of the fencing token, and of no other link's.
         fails_over: whether a replica may take the place of the Redis we talk to.
-        highest_epoch: the highest epoch it was ever given, whatever Redis has forgotten since.
+        highest_epoch: the highest epoch it was ever given or told of, whatever Redis has forgotten since.
     """
 
     def __init__(self, address: RedisAddress, *, observer: Observer | None = None) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 from alvh.adapters.redis.keys import Keys
 from alvh.adapters.redis.link import RedisLink
 from alvh.adapters.redis.scripts import ACKNOWLEDGE
-from alvh.errors import FencedError
+from alvh.errors import FencedError, OutageError
 from alvh.shell.ports import OutboundMessage
 
 START: Final = "0-0"  # stands before every message
@@ -58,7 +58,7 @@ class RedisOutbox:
         """Move the cursor to `message_id` (never back) and remember the newest retained message of each topic.
 
         Raises:
-            OutageError: Redis is away.
+            OutageError: Redis is away, or has lost the message; the leader writes it again, or stops leading.
             FencedError: another node leads.
         """
         arguments: list[str | bytes] = []
@@ -68,6 +68,8 @@ class RedisOutbox:
         status, *facts = await self._link.run(
             ACKNOWLEDGE, keys, self._epoch, self._link.identity, message_id, *arguments
         )
+        if status == b"short":
+            raise OutageError(f"redis has lost message {message_id}: its log ends at {facts[0].decode()}")
         if status != b"ok":
             raise FencedError(f"another node leads under epoch {facts[0].decode() or 'unknown'}, ours is {self._epoch}")
 

@@ -91,10 +91,13 @@ return {'ok'}
 """)
 
 # ARGV: epoch, identity, message id, then topic and `<message id> <body>` of each retained message among the
-# acknowledged. Nothing moves back: a request that was given up as lost may arrive long after its successors.
+# acknowledged. Nothing moves back: a request that was given up as lost may arrive long after its successors. Nothing
+# moves ahead of the log either: after a failover that lost messages the next ones would count as said already.
 ACKNOWLEDGE: Final = _script("""
-local stored = redis.call('HMGET', KEYS[1], 'epoch', 'leader', 'relay')
+local stored = redis.call('HMGET', KEYS[1], 'epoch', 'leader', 'relay', 'tail')
 if stored[1] ~= ARGV[1] or stored[2] ~= ARGV[2] then return {'fenced', stored[1] or ''} end
+local tail = stored[4] or '0'
+if tonumber(string.match(ARGV[3], '^%d+')) > tonumber(tail) then return {'short', tail} end
 local function parts(id)
   local seq, n = string.match(id, '^(%d+)%-(%d+)$')
   return tonumber(seq), tonumber(n)
@@ -115,13 +118,17 @@ return {'ok'}
 """)
 
 # ARGV: our holder name, time to live in ms, the holder known to be dead or '', our identity, the highest epoch we know
-# of (a failover may have forgotten it). The clock is Redis' own, so that nodes whose clocks differ still agree on the
-# order of their epochs.
+# of (a failover may have forgotten it). Who has to wait is told the epoch of who holds it, and so knows of it too. Who
+# knows of a higher one does not wait: an older leader, whom a failover has brought back, says what subscribers drop as
+# known. The clock is Redis' own, so that nodes whose clocks differ still agree on the order of their epochs.
 ACQUIRE: Final = _script("""
 local held = redis.call('GET', KEYS[1])
 if held then
-  local holder = string.match(held, '^%d+|(.*)$') or held
-  if holder ~= ARGV[3] and holder ~= ARGV[1] then return {'held', holder, tostring(redis.call('PTTL', KEYS[1]))} end
+  local under, holder = string.match(held, '^(%d+)|(.*)$')
+  holder = holder or held
+  if holder ~= ARGV[3] and holder ~= ARGV[1] and tonumber(under or '0') >= tonumber(ARGV[5]) then
+    return {'held', holder, tostring(redis.call('PTTL', KEYS[1])), under or '0'}
+  end
 end
 local previous = math.max(tonumber(redis.call('HGET', KEYS[2], 'epoch') or '0'), tonumber(ARGV[5]))
 local now = tonumber(redis.call('TIME')[1])
