@@ -55,6 +55,8 @@ class SimulatedBroker:
         self._random = random
         self.rates = rates
         self.is_up = True
+        self.stalled_until = 0.0  # nothing gets through before
+        self.on_said: Callable[[OutboundMessage], None] = lambda _: None  # told of what a node hands over
         self.retained: dict[str, bytes] = {}
         self.delivered: list[tuple[str, bytes]] = []
         self.unacknowledged: dict[int, bytes] = {}
@@ -121,12 +123,15 @@ class SimulatedBroker:
 
     def send(self, session: Session, message: OutboundMessage, future: asyncio.Future[None]) -> None:
         """Carry one message here, behind those that were sent before."""
+        self.on_said(message)
         session.arrives = max(session.arrives, self._loop.time() + self._travel())
         self._loop.call_at(session.arrives, self._take, session, message, future, context=_NOWHERE)
 
     def _travel(self) -> float:
         random = self._random
-        return random.uniform(0.0001, 0.003) if random.random() >= self.rates.slow else random.uniform(0.01, 4.0)
+        stall_s = max(0.0, self.stalled_until - self._loop.time())
+        is_slow = random.random() < self.rates.slow
+        return stall_s + (random.uniform(0.01, 4.0) if is_slow else random.uniform(0.0001, 0.003))
 
     def _take(self, session: Session, message: OutboundMessage, future: asyncio.Future[None]) -> None:
         if session.is_broken:

@@ -16,6 +16,7 @@ from alvh.errors import JournalError
 from alvh.settings import Settings
 from alvh.shell.ports import Engine as AnyEngine
 from alvh.shell.ports import Sourced
+from simulation.asking import AskingEngine, asking_tape
 from toy_engine import ToyEngine, quotes
 
 
@@ -83,6 +84,7 @@ class Story:
     tape: Sequence[Sourced] | None
     prelude: Sequence[Event] = ()
     sessions: SessionCalendar | None = None
+    is_asking: bool = False  # decisions wait for chains, which the world answers or not
 
     def expected(self) -> list[Publish]:
         """What a run without a fault says."""
@@ -95,6 +97,12 @@ class Story:
 def toy_story(count: int) -> Story:
     """Quotes for the toy engine."""
     return Story(new_engine=ToyEngine, tape=tuple(quotes(1, count)))
+
+
+@cache
+def asking_story(count: int) -> Story:
+    """Quotes for an engine that asks for chains."""
+    return Story(new_engine=AskingEngine, tape=asking_tape(count), is_asking=True)
 
 
 @cache

@@ -6,7 +6,6 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import Context
-from dataclasses import dataclass
 from functools import cache, partial
 from itertools import count
 from pathlib import Path
@@ -18,13 +17,14 @@ from typing import TypeVar
 import pytest
 
 from alvh.adapters.mqtt import BrokerAddress
-from alvh.adapters.redis import Keys, RedisAddress, RedisJournal, RedisLease, RedisLink, RedisRetention
+from alvh.adapters.redis import Keys, RedisAddress, RedisLease, RedisLink
 from alvh.adapters.redis import archive as archive_module
 from alvh.adapters.redis import journal as journal_module
 from alvh.adapters.redis import lease as lease_module
 from alvh.adapters.redis import retention as retention_module
 from alvh.app import node as node_module
 from alvh.app.node import InstanceNode
+from alvh.core import waiting as waiting_module
 from alvh.core.engine import Engine
 from alvh.core.events import Event, Quote
 from alvh.core.sessions import SessionCalendar
@@ -32,17 +32,20 @@ from alvh.errors import AlvhError, ArchiveError, OutageError
 from alvh.settings import Settings
 from alvh.shell import relay as relay_module
 from alvh.shell import runner as runner_module
-from alvh.shell.ports import Delays, Silent, Sourced
+from alvh.shell.ports import Delays, OutboundMessage, Silent, Sourced
+from simulation.asking import PATIENCE_S, ChainFeed, ChainRates, Gateway
 from simulation.broker import KEEPALIVE_LIMIT_S, SimulatedBroker, SimulatedClient
-from simulation.engines import Story, live_story, real_story, toy_story
+from simulation.daemons import START_S, Daemon, WallClock
+from simulation.engines import Story, asking_story, live_story, real_story, toy_story
+from simulation.faults import FAULTY_S, LEADER, Fault
+from simulation.leases import KeptLease
 from simulation.loop import PROCESS, Process, VirtualLoop, spawn
 from simulation.network import Rates, RedisServer
-from simulation.plan import FAULTY_S, Fault, Plan, plan
+from simulation.plan import Plan, plan
 from simulation.redis_model import Keyspace
 
 T = TypeVar("T")
 KEYS = Keys("test")
-START_S = 1_700_000_000.0
 LEASE_S = 1.5
 TAPE = 60  # quotes of a run
 GIVE_UP_S = 150.0  # virtual: what has not come right by then never will
@@ -51,36 +54,10 @@ AFTERMATH_S = 45.0
 _NOWHERE = Context()
 
 
-class WallClock:
-    """A node's time of day; it may jump."""
-
-    def __init__(self, loop: VirtualLoop) -> None:
-        self._loop = loop
-        self.offset_s = START_S
-
-    def now(self) -> int:
-        return round((self.offset_s + self._loop.time()) * 1e9)
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-
-@dataclass(slots=True)
-class Daemon:
-    """One of the nodes, through all its lives."""
-
-    number: int
-    clock: WallClock
-    process: Process | None = None
-    node: InstanceNode | None = None
-    task: "asyncio.Task[None] | None" = None
-    client: SimulatedClient | None = None
-
-
 @cache
 def settings() -> Settings:
     """Of all simulated nodes."""
-    return Settings.model_validate({"instance": "test", "redis": {"lease_s": LEASE_S, "checkpoint_every": 9}})
+    return Settings.model_validate({"instance": "test", "redis": {"lease_s": LEASE_S, "checkpoint_every": 5}})
 
 
 class World:
@@ -94,6 +71,9 @@ class World:
         self.loop = VirtualLoop()  # type: ignore[abstract]  # what needs a socket is not there
         self.redis = RedisServer(self.loop, self.random, self.plan.rates, START_S)
         self.broker = SimulatedBroker(self.loop, self.random, self.plan.broker_rates)
+        self.gateway = Gateway(self.loop, self.random, self.plan.chain_rates)
+        self.broker.on_said = self._see_committed
+        self.led: dict[int, str] = {}  # by epoch, the process that led under it
         self.daemons = [Daemon(number, WallClock(self.loop)) for number in range(self.plan.nodes)]
         self.faults: list[str] = []
         self._gone: list[Process] = []
@@ -141,7 +121,8 @@ class World:
             ("MqttBroker", self._client),
             ("Engine", story.new_engine),
             ("prelude", self._prelude),
-            ("open_feed", lambda *_, **__: Feed(self)),
+            ("open_feed", lambda *_, **__: self._feed()),
+            ("LiveFeed", ChainFeed),
             ("SystemRandom", lambda: self.random),
         ):
             patch.setattr(node_module, name, stand_in)
@@ -155,6 +136,7 @@ class World:
             (retention_module, "STEP", 5),
             (archive_module, "asyncio", SimpleNamespace(to_thread=_at_once)),
             (archive_module, "_locked", self._locked),
+            (waiting_module, "PATIENCE_NS", round(PATIENCE_S * 1e9)),
         ):
             patch.setattr(module, name, value)
 
@@ -169,7 +151,18 @@ class World:
         assert process is not None
         lease = KeptLease(link, keys, delays=delays, ttl_s=ttl_s, holder=process.name, monotonic=self.loop.time)
         lease.retains, lease.archive = self.plan.retains, self.archive
+        lease.keys, lease.led = KEYS, self.led
         return lease
+
+    def _feed(self) -> "Feed | ChainFeed":
+        if not self.story.is_asking:
+            return Feed(self)
+        assert self.story.tape is not None
+        return ChainFeed(self.gateway, self.story.tape, self.pause_s, self.clock_of_this_process().now)
+
+    def clock_of_this_process(self) -> WallClock:
+        """The time of day of who asks."""
+        return next(daemon.clock for daemon in self.daemons if daemon.process is PROCESS.get())
 
     def _client(self, *_: object, delays: Delays, may_speak: Callable[[], bool], **__: object) -> SimulatedClient:
         client = SimulatedClient(self.loop, self.broker, delays, may_speak)
@@ -246,13 +239,23 @@ class World:
         else:
             self._start(daemon)
 
+    def _see_committed(self, message: OutboundMessage) -> None:
+        """A message may leave only when it stands in the log (or stood there: retention may have been behind it)."""
+        outbox = self.redis.model.keys.stream(KEYS.outbox)
+        seq, _, n = message.message_id.partition("-")
+        place = (int(seq), int(n))
+        found = outbox.between(place, place)
+        is_gone = self.plan.retains and (not outbox.ids or place < outbox.ids[0])
+        if not (found and found[0][1][3] == message.body) and not is_gone and not self.plan.may_reset:
+            self.faults.append(f"{message.message_id} left before it was committed")
+
     # What befalls them
 
     def _at(self, seconds: float, act: Callable[..., object], *arguments: object) -> None:
         self.loop.call_later(seconds, act, *arguments, context=_NOWHERE)
 
     def _befall(self, fault: Fault) -> None:
-        daemon = self.daemons[fault.node]
+        daemon = self._leading() if fault.node == LEADER else self.daemons[fault.node]
         match fault.what:
             case "crash":
                 self._crash(daemon, fault.lasts)
@@ -264,15 +267,24 @@ class World:
                 self.redis.is_up = False
                 self._at(fault.lasts, setattr, self.redis, "is_up", True)
             case "failover" if self.redis.is_up:
-                replica = self.redis.snapshot()
-                self._at(self.plan.lag_s, self._fail_over, replica, fault.lasts)
+                master = self.redis.model.keys
+                self._at(fault.lag, self._fail_over, master, self.redis.snapshot(), fault.lasts)
             case "broker" | "forgetful_broker":
                 self.broker.stop(forgets=fault.what == "forgetful_broker")
                 self._at(fault.lasts, setattr, self.broker, "is_up", True)
+            case "broker_stall":
+                self.broker.stalled_until = self.loop.time() + fault.lasts
             case "clock":
                 daemon.clock.offset_s += fault.lasts * 10
             case "redis_clock":
                 self.redis.offset_s += fault.lasts
+
+    def _leading(self) -> Daemon:
+        """Whoever leads and can be disturbed; else the first."""
+        for daemon in self.daemons:
+            if daemon.process is not None and daemon.node is not None and daemon.node.is_leader:
+                return daemon
+        return self.daemons[0]
 
     def _crash(self, daemon: Daemon, back_after_s: float) -> None:
         if daemon.process is None or daemon.task is None or daemon.task.done():
@@ -297,8 +309,9 @@ class World:
         if daemon.process is process:
             self.loop.wake(process)
 
-    def _fail_over(self, replica: Keyspace, seconds: float) -> None:
-        if self.redis.is_up:
+    def _fail_over(self, master: Keyspace, replica: Keyspace, seconds: float) -> None:
+        # A replica of a master that has been replaced meanwhile is none: the new one has it copy everything anew.
+        if self.redis.is_up and self.redis.model.keys is master:
             self.redis.become(replica)
             self.redis.is_up = False
             self._at(seconds, setattr, self.redis, "is_up", True)
@@ -306,6 +319,7 @@ class World:
     def _calm_down(self) -> None:
         self.redis.rates = Rates()
         self.broker.rates = type(self.broker.rates)()
+        self.gateway.rates = ChainRates()
 
     # The end
 
@@ -327,7 +341,8 @@ class World:
         if self.story.tape is not None and meta.get(b"position") != b"%d" % len(self.story.tape):
             return False
         leaders = [d.node for d in self.daemons if d.node is not None and d.process is not None and d.node.is_leader]
-        if not leaders or any(leader._runner.engine.pending() for leader in leaders if self.story.tape is None):
+        is_open = self.story.tape is None or self.story.is_asking  # the others' engines always name something
+        if not leaders or (is_open and any(leader._runner.engine.pending() for leader in leaders)):
             return False
         newest = keys.stream(KEYS.outbox).ids[-1:] or [(0, 0)]
         if self.plan.may_reset:  # the cursor may have been lost alone; it moves on with the next message
@@ -360,36 +375,28 @@ class World:
                 return
         self.faults.append(f"tasks left behind: {sorted(t.get_name() for t in asyncio.all_tasks(self.loop))}")
 
-    async def feed_pause(self) -> None:
+    def connects_in_s(self) -> float:
+        """How long a feed takes until its first quote: a new leader has the log to itself, and writes nothing."""
+        return self.random.choice((0.0, 0.0, self.random.uniform(0.0, 3.0))) if self.loop.time() < FAULTY_S else 0.0
+
+    def pause_s(self) -> float:
         """Between two quotes: nothing, a moment, or as long as a feed that is gone."""
         chance = self.random.random()
         if chance < 0.3:
-            return
-        await asyncio.sleep(self.random.uniform(0.5, 2.5) if chance > 0.98 else self.random.expovariate(6.0))
+            return 0.0
+        return self.random.uniform(0.5, 2.5) if chance > 0.98 else self.random.expovariate(6.0)
+
+    async def feed_pause(self) -> None:
+        """Wait as long."""
+        seconds = self.pause_s()
+        if seconds:
+            await asyncio.sleep(seconds)
 
     def live_quote(self, now: int) -> Quote:
         """The next quote of a live feed; nobody hears it twice."""
         self._live_quotes += 1
         n = self._live_quotes
         return Quote(ts_event=now, ts_recv=now, instrument_id="SPX", last_price=5000 + (n * 7919 % 1000) / 7)
-
-
-class KeptLease(RedisLease):
-    """A lease with the leader's retention beside it, which lives exactly as long."""
-
-    retains = False
-    archive: Path | None = None
-
-    async def keep(self) -> None:
-        if not self.retains:
-            await super().keep()
-            return
-        journal: RedisJournal = self._link.journal  # type: ignore[attr-defined]  # put there by the world
-        retention = RedisRetention(self._link, KEYS, journal, history_days=1, archive=self.archive, round_s=0.7)
-        retention._history_ns, retention._day_ns = 1, 20  # toy quotes are nanoseconds apart
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(super().keep())
-            tasks.create_task(retention.keep())
 
 
 class Feed:
@@ -400,8 +407,9 @@ class Feed:
 
     async def events(self, position: str | None) -> AsyncIterator[Sourced]:
         world = self._world
+        await asyncio.sleep(world.connects_in_s())
         if world.story.tape is None:
-            clock = next(daemon.clock for daemon in world.daemons if daemon.process is PROCESS.get())
+            clock = world.clock_of_this_process()
             while world.loop.time() < FAULTY_S:
                 await world.feed_pause()
                 await asyncio.sleep(0.001)
@@ -421,6 +429,8 @@ async def _at_once(act: Callable[..., T], *arguments: object) -> T:
 def _story(plan: Plan, random: Random) -> Story:
     if plan.story == "live":
         return live_story()
+    if plan.story == "asking":
+        return asking_story(TAPE)
     if plan.story == "real":
         return real_story(random.randrange(8), 10)
     return toy_story(TAPE)
