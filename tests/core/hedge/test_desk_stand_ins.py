@@ -2,10 +2,12 @@
 
 import json
 import math
+from collections import Counter
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pytest
 
 from alvh.core.engine import Engine
@@ -300,3 +302,43 @@ def test_holdings_of_stand_ins_come_back_from_json_and_from_an_earlier_version()
     kept.put(replace(stand_in("L1", 3), per_unit=0.6))
     assert [lot.quantity for lot in kept.lots] == [6, 20]
     assert kept.lots[0].per_unit == pytest.approx(6 / (3 / 0.4 + 3 / 0.6))
+
+
+def test_weeks_in_which_anything_may_fail_never_lose_a_contract_nor_trade_on_a_failed_quote() -> None:
+    made, rng = (
+        engine({**SMALL, "condor_program": {**PROGRAM["condor_program"], "quantity": 20}}),
+        np.random.default_rng(8),
+    )
+    spx, vix, used = 5000.0, 16.0, Counter[str]()
+    state = made.portfolios.states[0]
+    for number in range(24):
+        spx *= float(np.exp(rng.normal(0.0, 0.012)))
+        vix = float(np.clip(vix * np.exp(rng.normal(0.0, 0.10)), 10.0, 60.0))
+        if number:
+            phase = (Phase.INITIAL, Phase.STAGED, Phase.CONFIRMED)[number // 4 % 3]
+            state.hedge["phase"] = PhaseState(phase=phase, working=phase).as_plain()
+        price = 2.2 * vix
+        shares = {"VIXY": (price - 0.02, price + 0.02)} if rng.random() < 0.7 or number == 0 else {}
+        futures = [1.0, 1.0, None, 20.0][int(rng.integers(4))]
+        wide = 20.0 if rng.random() < 0.6 else 1.0
+        for data in told(made, market(number, spx, vix, width=wide, futures_width=futures, etps=shares)):
+            used.update(entry.split(": ")[1] for entry in data["fallbacks_used"])
+            for action in (action for action in data["actions"] if action["qty"] and action["leg"].startswith("L")):
+                name = action["instrument"]
+                if name == "VIXY":
+                    assert shares, "no share is traded on a day that quotes none"
+                elif name.startswith("VX") and action["leg"] != "L2":
+                    assert futures == 1.0, "no future that stands in is traded on quotes that fail"
+        booked: Counter[tuple[str, str]] = Counter()
+        for lot in holdings(made).sleeve.lots:
+            booked[lot.contract.leg, lot.contract.symbol] += lot.quantity
+        held: Counter[tuple[str, str]] = Counter()
+        for own in holdings(made).lots:
+            assert own.quantity > 0
+            for part in own.parts:
+                held[own.leg, part.symbol] += part.ratio * own.quantity
+        assert {key: count for key, count in booked.items() if count} == {
+            k: count for k, count in held.items() if count
+        }
+        assert holdings(made).sleeve.reconcile({symbol: 1.0 for _, symbol in booked}).difference == 0
+    assert {"future", "etp", "skip"} <= used.keys()
