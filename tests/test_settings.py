@@ -137,6 +137,41 @@ def test_faults_name_file_field_and_expectation(tmp_path: Path, text: str, named
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(
+    ("methodology", "named"),
+    [
+        ("legs: {L1_dte: [20]}", "legs.L1_dte"),
+        ("legs: {L1_dte: [45, 20, 30]}", "legs.L1_dte: expected [least, most, target]"),
+        ("legs: {z: [2.0, 1.75, 1.5]}", "legs.z: expected rising numbers"),
+        ("legs: {delta: 1}", "legs.delta"),
+        ("scenario: {spx_vix: [0, 0, 0]}", "scenario.spx_vix: expected [intercept, slope, R2]"),
+        ("scenario: {rvx_elast: 1000000}", "scenario.rvx_elast"),
+        ("vxth: {bands: []}", "vxth.bands"),
+        ("vxth: {weights: [0, 1]}", "vxth.weights"),
+        ("edr: {source: [VIX, VIX]}", "edr.source: expected each once"),
+        ("edr: {source: [VXN]}", "edr.source.0"),
+        ("approvals: {phi_above: [0.6, 1.5]}", "approvals.phi_above: expected [share up to 1, whole number"),
+        ("approvals: {FIN: -1}", "approvals.FIN"),
+        ("design_vix: [7, 6, 5]", "design_vix: expected rising numbers"),
+        ("macro: {before: -1}", "macro.before"),
+        ("macd: {fast: 26}", "macd: expected fast < slow"),
+        ("rsi: {vol_off: 71}", "rsi: expected vol_off <= vol_on"),
+        ("ivx: {off: 0.3}", "ivx: expected off <= trigger"),
+        ("bigtop: {off: 61}", "bigtop: expected off <= on"),
+        ("roll_out: {default: 22}", "roll_out: expected min <= default <= max"),
+        ("phi: {initial: 0}", "phi.initial"),
+        ("beta: {w1: 2}", "beta.w1"),
+        ("ladder: {L1: 0, L3a: 0, L3b: 0}", "ladder: expected contracts"),
+        ("mix_confirmed: {L1: 0, L1b: 0, L2: 0, L3a: 0, L3b: 0}", "mix_confirmed: expected a share"),
+    ],
+)
+def test_a_methodology_nothing_could_be_sized_by_is_refused(tmp_path: Path, methodology: str, named: str) -> None:
+    path = written(tmp_path, f"portfolios:\n  - {{id: core, methodology: {{{methodology}}}}}\n")
+    with pytest.raises(InputError) as caught:
+        load(path)
+    assert str(caught.value).startswith(f"{path}: portfolios.0.methodology.{named}")
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     """Missing, or a folder."""
     for path in (tmp_path / "nothing.yaml", tmp_path):

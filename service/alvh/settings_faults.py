@@ -23,7 +23,7 @@ def explain(name: str, error: ValidationError) -> str:
     faults = []
     for fault in error.errors(include_url=False):
         field = _DATE_KEY.sub(_iso_key, ".".join(str(part) for part in fault["loc"])) or "(whole file)"
-        faults.append(f"{field}: {fault['msg']}{_got(fault, field)}")
+        faults.append(f"{field}: {fault['msg'].removeprefix('Value error, ')}{_got(fault, field)}")
     return f"{name}: " + "; ".join(faults)
 
 

@@ -4,13 +4,66 @@ Provenance: SEED (stands in a source text, named), PUB (a public page of the aut
 ANCHOR (a published index or paper), CHOICE (ours). Source of all: methodology, section 11.
 """
 
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-Ratio = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+# No knob is near these bounds: they stop a slip of the pen, and what no arithmetic should be asked to bear.
+Ratio = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=10_000)]
-Number = Annotated[float, Field(allow_inf_nan=False)]
+Number = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
+Factor = Annotated[float, Field(ge=0, le=10)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Approvers = Annotated[int, Field(ge=0, le=100)]
+
+
+def _rising(numbers: Sequence[float]) -> Sequence[float]:
+    if any(one > other for one, other in pairwise(numbers)):
+        raise ValueError(f"expected rising numbers, got {list(numbers)}")
+    return numbers
+
+
+def _window(days: list[int]) -> list[int]:
+    least, most, target = days
+    if not least <= target <= most:
+        raise ValueError(f"expected [least, most, target] with least <= target <= most, got {days}")
+    return days
+
+
+def _link(numbers: list[float]) -> list[float]:
+    intercept, slope, r2 = numbers
+    if not (abs(intercept) < 1 and -1 <= slope < 0 and 0 < r2 <= 1):
+        raise ValueError(f"expected [intercept, slope, R2] with -1 <= slope < 0 < R2 <= 1, got {numbers}")
+    return numbers
+
+
+def _raised(rule: list[float]) -> list[float]:
+    share, approvers = rule
+    if not (0 <= share <= 1 and 0 <= approvers <= 100 and approvers == int(approvers)):
+        raise ValueError(f"expected [share up to 1, whole number of people], got {rule}")
+    return rule
+
+
+def _once(names: list[Any]) -> list[Any]:
+    if len(set(names)) != len(names):
+        raise ValueError(f"expected each once, got {names}")
+    return names
+
+
+Days = Annotated[int, Field(ge=1, le=3_650)]
+Window = Annotated[list[Days], Field(min_length=3, max_length=3), AfterValidator(_window)]
+Deviations = Annotated[
+    list[Annotated[float, Field(gt=0, le=10)]], Field(min_length=3, max_length=3), AfterValidator(_rising)
+]
+Link = Annotated[list[float], Field(min_length=3, max_length=3), AfterValidator(_link)]
+Raised = Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(_raised)]
+Weights = Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=4, max_length=4)]
+Sources = Annotated[list[Literal["VIX1D", "VIX9D", "VIX"]], Field(min_length=1), AfterValidator(_once)]
+Levels = Annotated[
+    list[Annotated[float, Field(gt=0, le=1_000)]], Field(min_length=3, max_length=3), AfterValidator(_rising)
+]
 
 
 def knob(default: Any, description: str, provenance: str) -> Any:  # noqa: ANN401 - stands for any field
@@ -46,12 +99,18 @@ class Timer(Knobs):
 class Rsi(Knobs):
     """Wilder RSI and its levels."""
 
-    n: Count = knob(14, "closes", "STD")
+    n: Annotated[int, Field(ge=2, le=10_000)] = knob(14, "closes", "STD")
     vol_on: Number = knob(70.0, "RSI of the VIX above which vR is on", "SEED S2")
     vol_off: Number = knob(60.0, "RSI of the VIX below which it is off", "CHOICE: hysteresis")
     rut_cap: Number = knob(35.0, "RSI of RUT at or below which it capitulates", "CHOICE")
     calm: Number = knob(45.0, "RSI of RUT above which it is calm", "CHOICE")
     div: Number = knob(-8.0, "RSI(RUT) - RSI(SPX) at or below which they diverge", "CHOICE")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.vol_off > self.vol_on:
+            raise ValueError(f"expected vol_off <= vol_on, got {self.vol_off:g} and {self.vol_on:g}")
+        return self
 
 
 class MacdKnobs(Knobs):
@@ -62,6 +121,12 @@ class MacdKnobs(Knobs):
     signal: Count = knob(9, "closes of the signal EMA", "STD")
     seeding: Literal["talib_classic"] = knob("talib_classic", "how the EMAs start", "STD: methodology 9.2")
 
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.fast >= self.slow:
+            raise ValueError(f"expected fast < slow, got {self.fast} and {self.slow}")
+        return self
+
 
 class Ivx(Knobs):
     """RVX less VIX against its own mean (S10)."""
@@ -69,19 +134,25 @@ class Ivx(Knobs):
     window: Count = knob(90, "closes of the mean", "SEED S1")
     trigger: Number = knob(0.25, "excess over the mean above which it is on, ratio", "SEED S1")
     off: Number = knob(0.10, "excess below which it is off, ratio", "CHOICE")
-    floor_pts: Number = knob(1.0, "least denominator, points", "CHOICE")
+    floor_pts: Annotated[float, Field(gt=0, le=1_000)] = knob(1.0, "least denominator, points", "CHOICE")
     a_min: Ratio = knob(0.10, "least addition to the notional", "SEED S1")
     a_step: Ratio = knob(0.025, "addition per confirmation", "CHOICE")
     a_max: Ratio = knob(0.20, "greatest addition", "SEED S1")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.off > self.trigger or self.a_min > self.a_max:
+            raise ValueError("expected off <= trigger and a_min <= a_max")
+        return self
 
 
 class Beta(Knobs):
     """Betas and downside capture (S11, S12)."""
 
-    w1: Count = knob(30, "sessions", "SEED S0")
-    w2: Count = knob(90, "sessions", "SEED S0")
+    w1: Annotated[int, Field(ge=3, le=10_000)] = knob(30, "sessions", "SEED S0")
+    w2: Annotated[int, Field(ge=3, le=10_000)] = knob(90, "sessions", "SEED S0")
     prior_mean: Number = knob(1.15, "mean the betas are shrunk to", "CHOICE")
-    prior_sd: Annotated[float, Field(gt=0)] = knob(0.15, "its standard deviation", "CHOICE")
+    prior_sd: Annotated[float, Field(gt=0, le=100)] = knob(0.15, "its standard deviation", "CHOICE")
     dcap_win: Count = knob(60, "sessions of the downside capture", "CHOICE")
     dcap_lo: Number = knob(1.5, "asymmetric from here", "SEED S0")
     dcap_hi: Number = knob(2.0, "used up to here", "SEED S0")
@@ -97,8 +168,8 @@ class AdDiv(Knobs):
 class Macro(Knobs):
     """Scheduled releases (S20, S21)."""
 
-    before: int = knob(3, "sessions before a release", "CHOICE")
-    after: int = knob(1, "sessions behind it", "CHOICE")
+    before: Annotated[int, Field(ge=0, le=100)] = knob(3, "sessions before a release", "CHOICE")
+    after: Annotated[int, Field(ge=0, le=100)] = knob(1, "sessions behind it", "CHOICE")
     z: Number = knob(1.0, "surprise in standard deviations", "CHOICE")
     valid: Count = knob(5, "sessions a surprise counts", "CHOICE")
 
@@ -110,7 +181,13 @@ class BigTop(Knobs):
     on_n: Count = knob(3, "closes", "CHOICE")
     off: Number = knob(45.0, "score down to which it is off", "CHOICE")
     off_n: Count = knob(5, "closes", "CHOICE")
-    min_weight: Number = knob(70.0, "weight of the parts that must be there", "CHOICE")
+    min_weight: Annotated[float, Field(gt=0, le=100)] = knob(70.0, "weight of the parts that must be there", "CHOICE")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.off > self.on:
+            raise ValueError(f"expected off <= on, got {self.off:g} and {self.on:g}")
+        return self
 
 
 class PhaseKnobs(Knobs):
@@ -125,18 +202,18 @@ class PhaseKnobs(Knobs):
 class Phi(Knobs):
     """Share of the condor's design loss to offset, by phase."""
 
-    standby: Ratio = knob(0.15, "STANDBY", "CHOICE")
-    bigtop: Ratio = knob(0.40, "INITIAL entered by the late-cycle score alone", "SEED S4")
-    initial: Ratio = knob(0.50, "INITIAL", "SEED S4")
-    staged: Ratio = knob(0.60, "STAGED", "SEED S4")
-    ceiling: Ratio = knob(0.85, "never more", "CHOICE derived from seeds")
-    floor7: Ratio = knob(0.40, "least offset at 7/6 of the design shock", "SEED S4")
+    standby: Annotated[float, Field(ge=0, le=1)] = knob(0.15, "STANDBY", "CHOICE")
+    bigtop: Share = knob(0.40, "INITIAL entered by the late-cycle score alone", "SEED S4")
+    initial: Share = knob(0.50, "INITIAL", "SEED S4")
+    staged: Share = knob(0.60, "STAGED", "SEED S4")
+    ceiling: Share = knob(0.85, "never more", "CHOICE derived from seeds")
+    floor7: Annotated[float, Field(ge=0, le=1)] = knob(0.40, "least offset at 7/6 of the design shock", "SEED S4")
 
 
 class VegaMultiplier(Knobs):
     """The vega multiplier m."""
 
-    base: Annotated[float, Field(gt=0)] = knob(0.60, "INITIAL", "SEED S3")
+    base: Annotated[float, Field(gt=0, le=10)] = knob(0.60, "INITIAL", "SEED S3")
     confirmed: Ratio = knob(0.85, "CONFIRMED", "SEED S3")
 
 
@@ -158,6 +235,12 @@ class Ladder(Knobs):
     L3a: Ratio = knob(4.0, "about 110 days", "PUB C")
     L3b: Ratio = knob(2.0, "about 220 days", "PUB C")
 
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.L1 + self.L3a + self.L3b == 0:
+            raise ValueError("expected contracts of one leg at least")
+        return self
+
 
 class MixConfirmed(Knobs):
     """Share of the target gain in CONFIRMED."""
@@ -168,25 +251,33 @@ class MixConfirmed(Knobs):
     L3a: Ratio = knob(0.20, "structural call", "CHOICE")
     L3b: Ratio = knob(0.10, "longer structural call", "CHOICE")
 
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.L1 + self.L1b + self.L2 + self.L3a + self.L3b == 0:
+            raise ValueError("expected a share of one leg at least")
+        return self
+
 
 class Legs(Knobs):
     """Where the legs are looked for: days to expiry as [least, most, target], deltas, strikes in deviations."""
 
-    L1_dte: list[int] = knob([20, 45, 30], "L1 and L1b", "target PUB A, window CHOICE")
-    L3a_dte: list[int] = knob([100, 130, 110], "L3a", "PUB A")
-    L3b_dte: list[int] = knob([190, 250, 220], "L3b", "PUB A")
-    delta: Ratio = knob(0.50, "delta of long calls", "PUB C")
-    z: list[float] = knob([1.5, 1.75, 2.0], "strike in deviations: least, used, most", "SEED S3")
+    L1_dte: Window = knob([20, 45, 30], "L1 and L1b", "target PUB A, window CHOICE")
+    L3a_dte: Window = knob([100, 130, 110], "L3a", "PUB A")
+    L3b_dte: Window = knob([190, 250, 220], "L3b", "PUB A")
+    delta: Annotated[float, Field(gt=0, lt=1)] = knob(0.50, "delta of long calls", "PUB C")
+    z: Deviations = knob([1.5, 1.75, 2.0], "strike in deviations: least, used, most", "SEED S3")
 
 
 class Scenario(Knobs):
     """The scenario model (methodology 4.3)."""
 
-    beta_v30: Ratio = knob(0.43, "response of a 30-day future to the VIX", "ANCHOR S&P 2011")
-    vvix_beta: Number = knob(0.0, "vol points of VIX options per VIX point", "CHOICE: conservative")
-    spx_vix: list[float] = knob([0.00062, -0.1147, 0.4887], "intercept, slope, R2 of SPX on VIX returns", "ANCHOR")
-    rvx_elast: Ratio = knob(0.85, "elasticity of RVX to the VIX", "CHOICE")
-    iv_cap: Ratio = knob(1.5, "greatest tenor factor of smile shifts", "CHOICE")
+    beta_v30: Factor = knob(0.43, "response of a 30-day future to the VIX", "ANCHOR S&P 2011")
+    vvix_beta: Annotated[float, Field(ge=-10, le=10)] = knob(
+        0.0, "vol points of VIX options per VIX point", "CHOICE: conservative"
+    )
+    spx_vix: Link = knob([0.00062, -0.1147, 0.4887], "intercept, slope, R2 of SPX on VIX returns", "ANCHOR")
+    rvx_elast: Factor = knob(0.85, "elasticity of RVX to the VIX", "CHOICE")
+    iv_cap: Factor = knob(1.5, "greatest tenor factor of smile shifts", "CHOICE")
 
 
 class RollOut(Knobs):
@@ -195,14 +286,20 @@ class RollOut(Knobs):
     min: Count = knob(7, "days", "SEED S3")
     max: Count = knob(21, "days", "SEED S3")
     default: Count = knob(14, "days", "CHOICE")
-    share: Ratio = knob(0.50, "of the condors per event", "CHOICE")
+    share: Share = knob(0.50, "of the condors per event", "CHOICE")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if not self.min <= self.default <= self.max:
+            raise ValueError("expected min <= default <= max")
+        return self
 
 
 class Vxth(Knobs):
     """High-VIX guard (methodology 3.5)."""
 
-    bands: list[float] = knob([15, 30, 50], "VX1 levels, points", "ANCHOR VXTH")
-    weights: list[float] = knob([0, 0.01, 0.005, 0], "weights between them", "ANCHOR VXTH")
+    bands: Levels = knob([15, 30, 50], "VX1 levels, points", "ANCHOR VXTH")
+    weights: Weights = knob([0, 0.01, 0.005, 0], "weights between them", "ANCHOR VXTH")
     block_above: Number = knob(50.0, "no new outright calls above, points", "ANCHOR VXTH")
 
 
@@ -239,7 +336,7 @@ class UpTest(Knobs):
 class Edr(Knobs):
     """Expected daily range and the defence line (S40, S41)."""
 
-    source: list[str] = knob(["VIX1D", "VIX9D", "VIX"], "the first that is there", "CHOICE")
+    source: Sources = knob(["VIX1D", "VIX9D", "VIX"], "the first that is there", "CHOICE")
     defence: Ratio = knob(1.0, "distance to a break-even, in daily ranges", "CHOICE")
     defence_tight: Ratio = knob(1.5, "the same while TIGHTEN is on", "CHOICE")
 
@@ -247,9 +344,9 @@ class Edr(Knobs):
 class Approvals(Knobs):
     """How many different people must agree."""
 
-    FIN: int = knob(2, "to a financing leg", "CHOICE")
-    phi_above: list[float] = knob([0.60, 2], "to a share above the first number: the second", "CHOICE")
-    override: int = knob(2, "to override a gate", "CHOICE")
+    FIN: Approvers = knob(2, "to a financing leg", "CHOICE")
+    phi_above: Raised = knob([0.60, 2], "to a share above the first number: the second", "CHOICE")
+    override: Approvers = knob(2, "to override a gate", "CHOICE")
 
 
 class SecondEngine(Knobs):
@@ -276,7 +373,7 @@ class Methodology(Knobs):
     phase: PhaseKnobs = PhaseKnobs()
     phi: Phi = Phi()
     m: VegaMultiplier = VegaMultiplier()
-    design_vix: list[float] = knob([5, 6, 7], "VIX points of the loss table", "SEED S4")
+    design_vix: Levels = knob([5, 6, 7], "VIX points of the loss table", "SEED S4")
     cap: Cap = Cap()
     ladder: Ladder = Ladder()
     mix_confirmed: MixConfirmed = MixConfirmed()

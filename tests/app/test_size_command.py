@@ -119,7 +119,7 @@ def refused(
         ({"vx": []}, "vx"),
         ({"vx": [{"dte": 10**9, "price": 18}]}, "vx.0.dte"),
         ({"vx": [{"dte": 30, "price": 18}, {"dte": 30, "price": 19}]}, "vx.1"),
-        ({"vx": [{"dte": 30, "price": 18, "bid": 17.9}]}, "vx.0: Value error, expected both bid and ask"),
+        ({"vx": [{"dte": 30, "price": 18, "bid": 17.9}]}, "vx.0: expected both bid and ask"),
         ({"vx": [{"dte": 30, "price": 18, "bid": 19, "ask": 18}]}, "vx.0"),
         ({"vx": [{"expiry": "2025-12-17", "price": 18}]}, "vx.0.expiry"),
         ({"vx": [{"dte": 30, "price": NAN}]}, "vx.0.price"),
