@@ -1,16 +1,20 @@
 """Held L3 stays: sold for a limit of higher rank alone, the other legs sized around it, sizing twice still a HOLD."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alvh.core.engine import Engine
 from alvh.core.hedge.batch import size_many
 from alvh.core.hedge.book import LEGS, HedgeLeg, VixCall
-from alvh.core.hedge.phases import Phase
+from alvh.core.hedge.phases import Phase, PhaseState
 from alvh.core.hedge.sizing import Sizing, SizingInputs, glance, size, work
 from alvh.core.hedge.structural import STRUCTURAL
+from core.conditions import configuration
+from core.hedge.quoted_desk import PROGRAM, engine, holdings, market, told
 from core.hedge.test_sizing_properties import PHASES, books, spent
 from core.hedge.worked_example import L1, L3A, L3B, VECTOR_A, held_after, target_of
 
@@ -150,3 +154,50 @@ def test_l3_that_is_due_to_be_rolled_is_bought_again_as_the_target_asks() -> Non
     sizing = size(replace(VECTOR_A, held=held, cost_to_date_usd=0.0))
     assert sum(row.target for row in sizing.legs if row.unit is old) == 0
     assert sizing.contracts["L3a"] == size(VECTOR_A).contracts["L3a"]
+
+
+DESK: dict[str, Any] = {**PROGRAM, "small_caps": [], "condor_program": {**PROGRAM["condor_program"], "quantity": 20}}
+
+
+@pytest.fixture(scope="module")
+def confirmed() -> bytes:
+    """CONFIRMED, its hedge bought in a quiet market."""
+    made = engine(DESK)
+    told(made, market(0, 5000.0, 15.0, chains=False))
+    put_into(made, Phase.CONFIRMED)
+    told(made, market(1, 4840.0, 16.0, chains=False))
+    assert {"L3a", "L3b"} < {lot.leg for lot in holdings(made).lots}
+    return made.checkpoint()
+
+
+def put_into(made: Engine, phase: Phase) -> None:
+    state = made.portfolios.states[0]
+    state.hedge["phase"] = PhaseState(phase=phase, working=phase).as_plain()
+    state.phase = str(phase)
+
+
+def l3_of(made: Engine) -> dict[tuple[str, ...], int]:
+    return {lot.symbols: lot.quantity for lot in holdings(made).lots if lot.leg in STRUCTURAL}
+
+
+def test_the_desk_keeps_l3_through_a_fall_of_the_phase(confirmed: bytes) -> None:
+    for phase in (Phase.STAGED, Phase.INITIAL, Phase.STANDBY):
+        made = Engine()
+        made.restore(confirmed)
+        before = l3_of(made)
+        put_into(made, phase)
+        (data,) = told(made, market(2, 4680.0, 16.0, chains=False))
+        assert "MOVE_3" in data["reason_codes"]
+        assert all(l3_of(made)[symbols] >= count for symbols, count in before.items())
+        assert not [a for a in data["actions"] if a["leg"] in STRUCTURAL and a["side"] == "SELL"]
+        if phase is Phase.STANDBY:
+            assert {lot.leg for lot in holdings(made).lots} == set(STRUCTURAL)
+
+
+def test_the_kill_switch_sells_l3_like_all_else(confirmed: bytes) -> None:
+    made = Engine()
+    made.restore(confirmed)
+    made.handle(configuration([{**DESK, "enabled": False}]))
+    (data,) = told(made, market(2, 4840.0, 16.0, chains=False))
+    assert data["phase_after"] == "OFF"
+    assert holdings(made).lots == []
