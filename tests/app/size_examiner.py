@@ -145,6 +145,11 @@ class Compared:
         }  # fmt: skip
         if self.data["condor"]["mark"] > 0.0:  # where it is worth nothing there is no decay to speak of
             ours |= {"S33.efficiency": efficiency, "S33.acceleration": acceleration}
+        if self.book.exposure:
+            ours["S31.small_caps"] = -self.book.small_cap_loss(self.book.design) / self.book.exposure
+        is_heavy = bool(shares) and shares[0] / sum(shares) > 0.6 and m.phase in ("STANDBY", "INITIAL")
+        if (signals["S47"]["state"] == "front_heavy") != is_heavy:
+            self.differences.append(("S47.state", signals["S47"]["state"], is_heavy))
         ours |= {f"S47.share{at}": each / sum(shares) for at, each in enumerate(shares, start=1)}
         for name, value in ours.items():
             head, _, tail = name.partition(".")

@@ -1,13 +1,15 @@
 """`alvh size` against a program of its own: the worked vectors in both, then markets and portfolios drawn at random."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from app.size_examiner import compared
+from app.size_examiner import by_service, compared
 from oracles.random_markets import Document, drawn
+from oracles.sizing_reference import ORDER
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 VECTOR_MARKET: Document = yaml.safe_load((EXAMPLES / "market-vector-a.yaml").read_text())
@@ -66,6 +68,42 @@ def differences(folder: Path, seeds: range, kind: str) -> dict[int, list[tuple[s
 @pytest.mark.parametrize(("kind", "first"), [("bought", 0), ("bought", 8), ("held", 24), ("varied", 32), ("all", 40)])
 def test_markets_at_random(tmp_path: Path, kind: str, first: int) -> None:
     assert not differences(tmp_path, range(first, first + 8), kind)
+
+
+def orders_behind(folder: Path, seed: int, kind: str) -> list[tuple[str, int]]:
+    """Return what is still to be traded once the hedge of a message is held, at the prices it was told at."""
+    each = drawn(seed, **DRAWS[kind])
+    both = compared(folder, each.portfolio, each.market)
+    if both.data["fallbacks_used"]:
+        return []
+    session, legs = each.market["session"], list[Document]()
+    for unit, count in both.hedge:
+        leg: Document = {"leg": unit.leg, "quantity": count, "expiry": session + timedelta(days=unit.days)}
+        if unit.months:
+            leg |= {"short_expiry": session + timedelta(days=unit.months[1])}
+            leg |= {"entry_price": unit.start(both.market) - unit.slippage / 2}
+        else:
+            leg |= {"strike": unit.calls[0][1].strike, "entry_price": unit.debit}
+            leg |= {"short_strike": unit.calls[1][1].strike} if len(unit.calls) == 2 else {}
+        legs.append(leg)
+    data = by_service(folder, each.portfolio | {"legs": legs}, each.market)
+    return [
+        (action["leg"], action["qty"])
+        for action in data["actions"]
+        if action["leg"] in ORDER and action["side"] != "NONE"
+    ]
+
+
+@pytest.mark.parametrize(("kind", "first"), [("bought", 60), ("varied", 66)])
+def test_a_hedge_that_is_held_as_told_asks_for_nothing(tmp_path: Path, kind: str, first: int) -> None:
+    assert not {seed: found for seed in range(first, first + 4) if (found := orders_behind(tmp_path, seed, kind))}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(2_000, 2_200, 50))
+@pytest.mark.parametrize("kind", ["bought", "varied"])
+def test_many_hedges_held_as_told_ask_for_nothing(tmp_path: Path, kind: str, first: int) -> None:
+    assert not {seed: found for seed in range(first, first + 50) if (found := orders_behind(tmp_path, seed, kind))}
 
 
 @pytest.mark.long

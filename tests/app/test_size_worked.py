@@ -1,14 +1,17 @@
 """The second program of tests/oracles on its own gives the digits that the methodology prints (4.2, 4.10, 5, 6.2)."""
 
+import math
 from pathlib import Path
 
 import pytest
 import yaml
 
 from oracles.hedge_units import Unit, choose
+from oracles.option_formulas import bsm_delta
 from oracles.sizing_reference import LADDER, Book
 from oracles.sizing_results import baseline, break_evens, break_evens_of_all, deltas
 from oracles.small_cap_puts import Put, american, ladder_gain, sensitivities, sides
+from oracles.spread_financing import Financing
 from oracles.vix_market import Market
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -122,6 +125,16 @@ def test_returns_and_decay() -> None:
     assert (said["be_low_net"], said["be_high_net"]) == pytest.approx((5643.87, 6281.13), abs=5.1e-3)
     for name, worked in (("delta", -0.02763 * 24000), ("vega", -1.55474 * 400), ("theta", 0.29256 * 400)):
         assert said[f"greeks.{name}"] == pytest.approx(worked, rel=2e-4)
+
+
+def test_financing_spread_after_the_spike() -> None:
+    spread = Financing(days=35, quantity=1, credit=10.2848 - 0.10, short=6050, long=6100)
+    spot = MARKET.spx * (1 + MARKET.spx_return(6))
+    assert spread.value(MARKET, spot, 6, 0) == pytest.approx(10.2848, abs=5.1e-5)
+    vol = MARKET.smile(math.log(6050 / spot)) + 0.06 * MARKET.tenor_factor(35)
+    assert bsm_delta(spot, 6050, 35 / 365, vol, MARKET.r, MARKET.q, "C") == pytest.approx(0.2024, abs=5.1e-5)
+    said = spread.numbers(MARKET)
+    assert (said["break_even"], said["max_loss"]) == pytest.approx((6060.18, 3982), abs=0.51)
 
 
 def test_comparison_with_iwm_puts() -> None:

@@ -7,6 +7,7 @@ from alvh.core.hedge.look import Look
 from alvh.core.hedge.option_checks import bound_signal, parity_signal, stress_signal, timing_signal
 from alvh.core.hedge.outcome import Sizing
 from alvh.core.hedge.phase_desk import move_per_cent
+from alvh.core.hedge.phases import Phase
 from alvh.core.hedge.scenario import ScenarioParameters
 from alvh.core.hedge.sizing import report, work
 from alvh.core.hedge.sizing_desk import Question, refusal_of
@@ -36,7 +37,9 @@ def position_signals(
         position_signal("S02", float(sessions), asof=at, state="counting"),
     ]
     if sizing is not None:
-        found += [*_returns(sizing, at, has_condor=bool(look.holdings.condors)), _vega(sizing, at)]
+        exposure = 0.0 if look.small_caps is None else look.small_caps.exposure
+        found += _returns(sizing, at, has_condor=bool(look.holdings.condors), exposure=exposure)
+        found.append(_vega(sizing, at, look.phase.phase))
     acceleration = max((window.acceleration for window in look.windows.values()), default=None)
     is_open = any(window.is_open for window in look.windows.values())
     efficiency = max((window.efficiency for window in look.windows.values()), default=None)
@@ -88,7 +91,7 @@ def _market_checks(look: Look, at: int) -> list[Signal]:
     ]
 
 
-def _returns(sizing: Sizing, at: int, *, has_condor: bool) -> list[Signal]:
+def _returns(sizing: Sizing, at: int, *, has_condor: bool, exposure: float) -> list[Signal]:
     expected = None if sizing.expected is None else sizing.expected.simple
     neutral = None if sizing.expected_neutral is None else sizing.expected_neutral.simple
     gross = sizing.returns
@@ -97,16 +100,17 @@ def _returns(sizing: Sizing, at: int, *, has_condor: bool) -> list[Signal]:
         ("neutral", neutral),
     )  # fmt: skip
     state = "below_hurdle" if sizing.second_engine else "ready"
+    small = (("small_caps", -sizing.small_cap_loss_design / exposure),) if exposure else ()
     return [
         position_signal("S30", gross.simple if has_condor else None, asof=at, state=state,
                         parts=parts if has_condor else ()),
-        position_signal("S31", sizing.irr_drag if has_condor else None, asof=at, state="ready"),
+        position_signal("S31", sizing.irr_drag if has_condor else None, asof=at, state="ready", parts=small),
     ]  # fmt: skip
 
 
-def _vega(sizing: Sizing, at: int) -> Signal:
+def _vega(sizing: Sizing, at: int, phase: Phase) -> Signal:
     total, shares = vega_of_first_three(sizing.vega_by_expiry)
-    is_heavy = bool(shares) and shares[0] > _FRONT_SHARE
+    is_heavy = bool(shares) and shares[0] > _FRONT_SHARE and phase in (Phase.STANDBY, Phase.INITIAL)
     return position_signal(
         "S47", total if shares else None, asof=at, state="front_heavy" if is_heavy else "spread",
         parts=tuple((f"share{number}", share) for number, share in enumerate(shares, start=1)),
