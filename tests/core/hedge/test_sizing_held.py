@@ -6,7 +6,8 @@ import pytest
 
 from alvh.core.hedge.book import FinancingSpread
 from alvh.core.hedge.sizing import size
-from core.hedge.worked_example import CONDOR, VECTOR_A, held_after
+from alvh.core.hedge.surface import spx_model_smile
+from core.hedge.worked_example import CONDOR, CURVE, MARKET, VECTOR_A, held_after
 
 
 def test_returns_carry_and_centre_of_what_is_held_are_those_of_its_entry() -> None:
@@ -49,3 +50,12 @@ def test_a_split_scope_tells_the_same_cost_so_far() -> None:
     split = size(replace(VECTOR_A, held=held, parameters=replace(VECTOR_A.parameters, scope="split")))
     assert split.cost_to_date == pytest.approx(strict.cost_to_date)
     assert split.cap == pytest.approx(1616.0 - split.cost_to_date)
+
+
+def test_a_condor_that_the_smile_gives_an_impossible_worth_is_named() -> None:
+    crisis = replace(MARKET, spx_smile=spx_model_smile(74.0), curve=replace(CURVE, vix=74.0))
+    far = replace(CONDOR, long_put=4450.0, short_put=4500.0, short_call=7200.0, long_call=7250.0)
+    (note,) = (note for note in size(replace(VECTOR_A, market=crisis, condors=(far,))).notes if "smile" in note)
+    assert note.startswith("smile_unsound: -")
+    assert note.endswith("points for a condor 50 wide with 35 days to go")
+    assert not [note for note in size(VECTOR_A).notes if "smile" in note]

@@ -17,7 +17,7 @@ from alvh.core.hedge.mix import Mix
 from alvh.core.hedge.outcome import LegSizing, Sizing, SmallCapSizing
 from alvh.core.hedge.phases import Phase
 from alvh.core.hedge.pricing import Floats
-from alvh.core.hedge.scenario import financing_delta, financing_losses
+from alvh.core.hedge.scenario import condor_values, financing_delta, financing_losses
 from alvh.core.hedge.sizing_inputs import SizingInputs
 from alvh.core.hedge.slots import SlotPlan, Slots
 from alvh.core.hedge.solver import Demand, Solution
@@ -127,7 +127,7 @@ def report(worked: Worked) -> Sizing:
             held=[0 < held >= target for held, target in zip(worked.plan.held, worked.targets, strict=True)],
             prices=worked.plan.entry_prices,
         ),
-        "notes": (*worked.guards.notes, *_kept_notes(worked)),
+        "notes": (*worked.guards.notes, *_kept_notes(worked), *_unsound_smiles(worked)),
     }
     return Sizing(**values)
 
@@ -320,6 +320,17 @@ def _legs(worked: Worked) -> tuple[LegSizing, ...]:
         for row, unit in enumerate(worked.plan.units)
     ]
     return tuple(sorted(rows, key=lambda row: LEGS.index(row.leg)))
+
+
+def _unsound_smiles(worked: Worked) -> tuple[str, ...]:
+    """Say which condor the smile gives a worth no condor has: a model's wings admit arbitrage far from the money."""
+    condors = worked.inputs.condors
+    worth = condor_values(worked.inputs.market, condors, 0.0, 0.0, 0.0)[:, 0] if condors else ()
+    return tuple(
+        f"smile_unsound: {value:.2f} points for a condor {condor.width:g} wide with {condor.days} days to go"
+        for condor, value in zip(condors, worth, strict=True)
+        if not -0.005 <= value <= 1.001 * condor.width
+    )
 
 
 def _kept_notes(worked: Worked) -> tuple[str, ...]:
