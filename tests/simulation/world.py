@@ -344,6 +344,8 @@ class World:
         is_open = self.story.tape is None or self.story.is_asking  # the others' engines always name something
         if not leaders or (is_open and any(leader._runner.engine.pending() for leader in leaders)):
             return False
+        if any(b"%d" % leader.seq != meta.get(b"tail", b"0") for leader in leaders):
+            return False  # handled in memory, and still on its way to the log
         newest = keys.stream(KEYS.outbox).ids[-1:] or [(0, 0)]
         if self.plan.may_reset:  # the cursor may have been lost alone; it moves on with the next message
             relays, (seq, n) = [leader._relay for leader in leaders], newest[0]
