@@ -178,6 +178,9 @@ def varied(rng: random.Random, portfolio: Document, market: Document) -> None:
     if rng.random() < 0.4 and not portfolio.get("legs"):  # what is held stays quoted
         market["vix_options"] = []
         market |= {"vvix": round(rng.uniform(70, 150), 1)} if rng.random() < 0.6 else {}
+    if rng.random() < 0.3:
+        market["rut"] = round(market["iwm"] * rng.uniform(9.8, 10.2), 2)
+        portfolio["small_caps"] = [{"symbol": "RUT", "shares": rng.choice([5, 60, 400])}]
     if rng.random() < 0.5:
         for row in market["vx"]:
             half = rng.choice([0.01, 0.025, 0.05])

@@ -38,8 +38,9 @@ class Book:
     def __init__(self, portfolio: dict[str, Any], market: Market) -> None:
         self.market = market
         self.condors = [self._condor(row) for row in portfolio.get("condors", [])]
+        prices = {"IWM": market.iwm, "RUT": market.rut}
         self.exposure: float = sum(
-            row["shares"] * (market.iwm or 0.0) for row in portfolio.get("small_caps", []) if row["symbol"] == "IWM"
+            row["shares"] * (prices[row["symbol"]] or 0.0) for row in portfolio.get("small_caps", [])
         )
         self.covers = bool(portfolio.get("hedge_small_caps", False))
         self.is_split = portfolio.get("methodology", {}).get("cap", {}).get("scope") == "split"

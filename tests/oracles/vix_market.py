@@ -55,6 +55,7 @@ class Market:
         self.spx, self.vix = float(raw["spx"]), float(raw["vix"])
         self.rvx: float | None = raw.get("rvx")
         self.iwm: float | None = raw.get("iwm")
+        self.rut: float | None = raw.get("rut")
         rates = {"r": 0.042, "q": 0.013, "q_iwm": 0.012} | raw.get("rates", {})
         self.r, self.q, self.q_iwm = float(rates["r"]), float(rates["q"]), float(rates["q_iwm"])
         fees = {"option": 1.0, "future_spread": 4.0} | raw.get("fees", {})
