@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from alvh.core.effects import Effect, Refused, Wake
 from alvh.core.engine import Engine
 from alvh.core.events import AccountPositions, Event, FuturesCurve, TimerFired
@@ -13,6 +16,7 @@ from alvh.core.hedge.account_follow import account_words
 from alvh.core.hedge.bookings import FOR_EVER
 from alvh.core.hedge.holdings import Holdings, Lot, LotPart
 from alvh.core.hedge.symbols import cfe_symbol
+from alvh.settings_book import Condor
 from core.conditions import close, close_of, engine, published, quote, session_dates
 
 DAYS = session_dates(400)
@@ -48,6 +52,32 @@ def condor(name: str, day: str, quantity: int = 4) -> list[tuple[Any, float, flo
         option(name, day, 1200, "C", -quantity, 6.0),
         option(name, day, 1250, "C", quantity, 1.9),
     ]
+
+
+ODD = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=6),
+    st.sampled_from(["SPX", "VIX", "C", "2004-02-30"]), st.lists(st.integers(), max_size=1),
+    st.dictionaries(st.text(max_size=2), st.integers(), max_size=1),
+)  # fmt: skip
+COST = st.floats(-1e12, 1e12) | st.floats(0.0, 100.0)
+
+
+@settings(max_examples=300)
+@given(data=st.data())
+def test_whatever_a_broker_says_is_read_or_named(data: st.DataObject) -> None:
+    """And what is read as a condor is one that a configuration could name."""
+    rows = [
+        *condor("SPXW", "2004-03-31"), row("STK", "IWM", 448), option("VIX", "2004-02-17", 22, "C", 6, 1.5),
+        row("FUT", "VXM", 2, trading_class="VXM", expiry="2004-02-18"),
+    ]  # fmt: skip
+    at = data.draw(st.integers(0, len(rows) - 1))
+    contract, quantity, _ = rows[at]
+    changed = data.draw(st.dictionaries(st.sampled_from([*contract, "expiry", "local_symbol"]), ODD, max_size=2))
+    rows[at] = ({**contract, **changed}, data.draw(st.just(quantity) | st.floats(-1e12, 1e12)), data.draw(COST))
+    book = read_account(positions(*rows))
+    for each in book.condors:
+        Condor.model_validate(each)
+    assert len(book.unexplained) <= len(rows)
 
 
 def test_condors_by_class_small_caps_and_hedge_legs_are_read() -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from alvh.core.events import AccountPositions
 from alvh.core.hedge.futures_selection import ETPS
 from alvh.core.hedge.symbols import cfe_symbol, is_spx_monthly
+from alvh.core.instruments import BELIEVABLE
 from alvh.core.sessions import et_date
 
 _OURS: Final = frozenset({"SPX", "VIX", "VXM", "IWM", "RUT", *ETPS})
@@ -21,6 +22,10 @@ _TUESDAY: Final = 1
 _OLDEST_L3A: Final = 130
 _LONGEST_L1: Final = 60
 _OPTION_MULTIPLIER: Final = 100.0
+_ANY_DAY: Final = "2000-01-03"
+_MOST_HELD: Final = 1e8  # shares of a small-cap fund; contracts are fewer still
+_GREATEST_COST: Final = 1e9  # dollars of one contract
+_LONGEST_WORDS: Final = 120
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,7 +71,10 @@ def read_account(event: AccountPositions) -> AccountBook:
     options: dict[tuple[str, date], list[_Option]] = defaultdict(list)
     futures: list[tuple[date, int, float]] = []
     for contract, quantity, cost in event.positions:
-        if contract.get("symbol") not in _OURS or not quantity:
+        if str(contract.get("symbol")) not in _OURS or not quantity:
+            continue
+        if not _is_readable(contract, quantity, cost):
+            book.unexplained.append(f"unreadable: {_named(contract, quantity)}"[:_LONGEST_WORDS])
             continue
         symbol = _net_symbol(contract)
         if symbol is not None:
@@ -91,6 +99,24 @@ def read_account(event: AccountPositions) -> AccountBook:
             _condors(book, legs)
     _calendar(book, sorted(futures))
     return book
+
+
+def _is_readable(contract: Mapping[str, Any], quantity: float, cost: float) -> bool:
+    """Whether what a broker says of a position can be one: words where words belong, numbers within reach of a book."""
+    words = [contract.get(name) for name in ("symbol", "sec_type", "trading_class", "local_symbol", "expiry", "right")]
+    numbers = [contract.get(name) for name in ("strike", "multiplier")]
+    if not all(isinstance(word, str | None) for word in words):
+        return False
+    if any(isinstance(number, bool) or not isinstance(number, int | float | None) for number in numbers):
+        return False
+    least, greatest = BELIEVABLE
+    if not all(least <= number <= greatest for number in numbers if number):
+        return False
+    try:
+        date.fromisoformat(contract.get("expiry") or _ANY_DAY)
+    except ValueError:
+        return False
+    return abs(quantity) <= _MOST_HELD and abs(cost) <= _GREATEST_COST
 
 
 def _option(contract: Mapping[str, Any], quantity: float, cost: float) -> _Option | None:
@@ -130,7 +156,8 @@ def _condors(book: AccountBook, legs: Sequence[_Option]) -> None:
         if kinds == [("C", False), ("C", True), ("P", True), ("P", False)]:
             short_call, long_call, long_put, short_put = group
             credit = short_put.cost + short_call.cost - long_put.cost - long_call.cost
-            if short_put.strike < short_call.strike and credit > 0:
+            width = max(short_put.strike - long_put.strike, long_call.strike - short_call.strike)
+            if short_put.strike < short_call.strike and 0 < round(credit, 2) < width:
                 book.condors.append(
                     {
                         "expiry": short_put.expiry.isoformat(), "quantity": size, "credit": round(credit, 2),
