@@ -145,6 +145,10 @@ class Compared:
         }  # fmt: skip
         if self.data["condor"]["mark"] > 0.0:  # where it is worth nothing there is no decay to speak of
             ours |= {"S33.efficiency": efficiency, "S33.acceleration": acceleration}
+        expected = self.data["irr_expected"]
+        keeps_out = None if expected is None else expected < m.r + 0.05
+        if self.data["second_engine"] is not keeps_out:
+            self.differences.append(("second_engine", self.data["second_engine"], keeps_out))
         if self.book.exposure:
             ours["S31.small_caps"] = -self.book.small_cap_loss(self.book.design) / self.book.exposure
         is_heavy = bool(shares) and shares[0] / sum(shares) > 0.6 and m.phase in ("STANDBY", "INITIAL")
