@@ -257,7 +257,6 @@ BY_KIND: Final[Mapping[str, str]] = {
     "follower-does-not-see-another-log": "split",
     "epoch-is-reused": "split",
     "checkpoint-before-its-events": "lost_tail",
-    "retained-is-not-said-again": "broker",
     "one-topic-twice-on-its-way": "broker",
 }
 """Those that show under one kind of faults above all, which is one run in seven or fewer."""

@@ -32,6 +32,7 @@ class Plan:
         faults: what happens, by time.
         retains: whether retention trims as hard as it may meanwhile.
         archives: whether what it trims must stand in an archive first.
+        forgets_at_rest: whether the broker forgets what was retained when nothing follows that would be retained anew.
         last_steps: for each of the first lives of the nodes, the await at which it dies (`crash`) or sleeps (`pause`).
         answers: when somebody says something to the instance, on the story that is live.
     """
@@ -45,6 +46,7 @@ class Plan:
     faults: Sequence[Fault] = field(default_factory=tuple)
     retains: bool = False
     archives: bool = False
+    forgets_at_rest: bool = False
     last_steps: Sequence[tuple[str, int]] = ()
     answers: Sequence[float] = ()
 
@@ -76,6 +78,7 @@ def plan(random: Random, kind: str | None = None) -> Plan:
         faults=tuple(sorted(faults, key=lambda fault: fault.at)),
         retains=retains,
         archives=retains and not may_reset and random.random() < 0.5,
+        forgets_at_rest=kind != "calm" and random.random() < 0.3,
         last_steps=_last_steps(random) if kind == "awaits" or (kind == "everything" and random.random() < 0.3) else (),
         # A failover may lose what was acknowledged to who said it: who answers must see it in the log.
         answers=_answers(random) if story == "live" and not may_reset else (),
@@ -106,9 +109,6 @@ def _faults(random: Random, kind: str, nodes: int) -> list[Fault]:
         faults += _drawn(random, nodes, ("redis",), (1, 3), (0.01, 4.0))
     if kind == "broker" or (everything and random.random() < 0.6):
         faults += _drawn(random, nodes, ("broker", "forgetful_broker", "broker_stall"), (1, 4), (0.01, 5.0))
-        if random.random() < 0.5:  # when nothing follows that would be retained anew
-            at = random.uniform(FAULTY_S - 0.5, FAULTY_S + 2.0)
-            faults.append(Fault(at=at, what="forgetful_broker", lasts=random.uniform(0.01, 1.0)))
     if kind == "clocks" or (everything and random.random() < 0.3):
         faults += _drawn(random, nodes, ("clock", "redis_clock"), (1, 5), (-3.0, 3.0))
     return faults

@@ -81,6 +81,7 @@ class World:
         self._live_quotes = 0
         self._is_settled = False
         self._quiet_s = 0.0
+        self._will_forget = self.plan.forgets_at_rest
         self._adding: list[Process] = []  # who holds the archive's lock: the kernel takes it from the dead
         self._folder = TemporaryDirectory() if self.plan.archives else None
         self.archive = None if self._folder is None else Path(self._folder.name)
@@ -329,6 +330,10 @@ class World:
         is_heard = not self.broker.unacknowledged
         is_quiet = self.broker.is_up and is_awake and is_heard and self.has_all_been_said()
         self._quiet_s = self._quiet_s + 0.5 if is_quiet else 0.0
+        if self._quiet_s > 1.0 and self._will_forget:
+            self._will_forget, self._quiet_s = False, 0.0
+            self.broker.stop(forgets=True)
+            self._at(0.3, setattr, self.broker, "is_up", True)
         if self._quiet_s > 3.0:
             self._is_settled = True
         else:
