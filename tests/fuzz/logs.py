@@ -28,7 +28,7 @@ from alvh.core.events import (
     WatchedIndex,
 )
 from alvh.settings import Settings
-from fuzz.target import Target
+from fuzz.target import Target, insist_on_log
 from tapes import weekday_sessions
 
 _SESSIONS: Final = weekday_sessions(date(2023, 1, 3), date(2023, 1, 31))
@@ -80,7 +80,7 @@ def targets(folder: Path) -> list[Target]:
 
 def _decoded(data: bytes) -> bool:
     event = decode(data)
-    assert decode(encode(event)) == event
+    insist_on_log(event)
     return True
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from alvh.core.codec import decode, encode
+from alvh.core.events import Event
 from alvh.errors import AlvhError
 
 
@@ -32,3 +34,12 @@ class Target(NamedTuple):
 def insist(holds: bool, said: object) -> None:
     """Fail where a rule about a refusal does not hold."""
     assert holds, said
+
+
+def insist_on_log(event: Event) -> None:
+    """Fail where the log could not hold an event: written, it must be read as what it was."""
+    try:
+        is_same = decode(encode(event)) == event
+    except AlvhError as refusal:  # of a line of our own: no refusal, but a log nobody can read any more
+        raise AssertionError(f"the log cannot hold {event}: {refusal}") from refusal
+    insist(is_same, event)

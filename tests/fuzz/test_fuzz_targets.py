@@ -68,6 +68,12 @@ FOUND = {
         b'["Quote",1,1,"SPX",1e999]',
         b'["Calendar",0,0,"XNYS",[["2023-01-03",1,"x"]]]',
     ],
+    "inbound": [
+        b'observation/CPI\n{"value":"-inf"}',
+        b'portfolio/core/answer\n{"event_id":"core-1-1","decision":"executed","by":"a","fills":[{"quantity":1%s}]}'
+        % (b"0" * 30),
+    ],
+    "tape_position": [b"[" * 100_000, b'[1e999,0,"SPX",1,"",""]'],
     "status": [b"[" * 60_000, b'{"data":{"state":"offline","node":"b"},"epoch":1e999}'],
     "symbols": [b"SPX   231399P03600000"],
     "checkpoint": [b"{}", b'{"version":1}', b"\x78\x01\xff", b"[]"],

@@ -17,8 +17,7 @@ from alvh.adapters.ib.intake import Intake, Progress
 from alvh.adapters.ib.link import DecoderWatch, Link, Listener
 from alvh.adapters.ib.outlet import Outlet
 from alvh.adapters.ib.states import ConnectionState
-from alvh.core.codec import decode, encode
-from fuzz.target import Target
+from fuzz.target import Target, insist_on_log
 from gateway.scripted import NEW_YORK, weekday_calendar
 from shown import PaperWindow
 
@@ -179,7 +178,7 @@ class Frames:
             raise self._bugs[0]
         while self._outlet._queue:
             event = (await self._outlet.get()).event
-            assert decode(encode(event)) == event
+            insist_on_log(event)
         if self._client._data:
             await self._renew()
         return self.undecoded == before

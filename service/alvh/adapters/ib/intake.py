@@ -63,8 +63,9 @@ class Progress:
             stored = json.loads(position or "{}")
             known = None if self.asks is not None else stored.get("known_until")
             self.known_until = date.fromisoformat(known) if known else self.known_until
-            self.watched = stored.get("watched") or self.watched
-        except (ValueError, TypeError, AttributeError):
+            watched = stored.get("watched")
+            self.watched = watched if isinstance(watched, str) and watched else self.watched
+        except (ValueError, TypeError, AttributeError, RecursionError):
             return
 
 

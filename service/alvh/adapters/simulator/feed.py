@@ -235,7 +235,7 @@ def _parse_position(text: str) -> _Position:
         names = [each.name for each in fields(MarketState)][1:]
         state = MarketState(regime=int(regime), **dict(zip(names, map(float, levels), strict=True)))
         where = _Position(date.fromisoformat(day), int(done), state)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(f"expected a simulator's position, got {text[:80]!r}: the log is of another feed") from error
     if where.done < 0 or not 0 <= where.state.regime < len(REGIMES) or min(levels[:4]) <= 0.0:
         raise InputError(f"expected a simulator's position, got {text[:80]!r}")

@@ -297,7 +297,7 @@ def _parse_position(text: str) -> tuple[_Key, _Prelude]:
     try:
         ts, rank, name, line, watched, releases = json.loads(text)
         return (int(ts), int(rank), str(name), int(line)), _Prelude(str(watched), str(releases))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(f"expected a position on a tape, got {text[:80]!r}: the log is of another feed") from error
 
 
