@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from random import Random
 
+from alvh.adapters.mqtt.broker import MAX_INBOUND_QUEUED
 from alvh.errors import OutageError
 from alvh.shell.ports import Delays, InboundMessage, OutboundMessage
 from simulation.loop import VirtualLoop
@@ -183,7 +184,7 @@ class SimulatedClient:
         self._ready = asyncio.Event()
         self._stopping = asyncio.Event()
         self._unconfirmed: list[asyncio.Future[None]] = []
-        self.inbox: asyncio.Queue[InboundMessage] = asyncio.Queue(10)
+        self.inbox: asyncio.Queue[InboundMessage] = asyncio.Queue(MAX_INBOUND_QUEUED)
 
     @property
     def session(self) -> Session | None:

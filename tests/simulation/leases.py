@@ -11,12 +11,14 @@ class KeptLease(RedisLease):
 
     keys: Keys
     led: dict[int, str]  # by epoch, for the verdict
+    given_twice: list[int]  # epochs that a failover had forgotten, and that were given to another
     retains = False
     archive: Path | None = None
 
     async def acquire(self) -> int:
         epoch = await super().acquire()
-        self.led[epoch] = self._holder
+        if self.led.setdefault(epoch, self._holder) != self._holder:
+            self.given_twice.append(epoch)
         return epoch
 
     async def keep(self) -> None:

@@ -73,6 +73,7 @@ class World:
         self.broker = SimulatedBroker(self.loop, self.random, self.plan.broker_rates)
         self.gateway = Gateway(self.loop, self.random, self.plan.chain_rates)
         self.broker.on_said = self._see_committed
+        self.given_twice: list[int] = []
         self.led: dict[int, str] = {}  # by epoch, the process that led under it
         self.daemons = [Daemon(number, WallClock(self.loop)) for number in range(self.plan.nodes)]
         self.faults: list[str] = []
@@ -152,7 +153,7 @@ class World:
         assert process is not None
         lease = KeptLease(link, keys, delays=delays, ttl_s=ttl_s, holder=process.name, monotonic=self.loop.time)
         lease.retains, lease.archive = self.plan.retains, self.archive
-        lease.keys, lease.led = KEYS, self.led
+        lease.keys, lease.led, lease.given_twice = KEYS, self.led, self.given_twice
         return lease
 
     def _feed(self) -> "Feed | ChainFeed":
