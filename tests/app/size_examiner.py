@@ -45,6 +45,12 @@ def by_service(folder: Path, portfolio: Document, market: Document) -> dict[str,
 CASES = cases()
 
 
+def most(unit: Unit) -> float:
+    """Return the greatest gain of a spread at settlement, points."""
+    (_, bought), (_, sold) = unit.calls
+    return sold.strike - bought.strike - unit.can_lose
+
+
 class Compared:
     """One message and what the reference says of it; differences are collected by name."""
 
@@ -211,10 +217,16 @@ class Compared:
             candidates = [lot.unit for lot in self.before if lot.unit.leg == leg] + new
             for row in told:
                 # A row names its leg alone: the unit is the one whose settlement break-even it has.
-                said = row["at_settlement"]
-                nearest = min(candidates, key=lambda unit: abs(at_settlement(self.market, unit) - said), default=None)
+                # Two spreads may share it: then the one with the same greatest gain.
+                nearest = min(candidates, key=lambda unit: self.distance(row, unit), default=None)
                 if nearest is not None:
                     self.break_even_of(row, nearest)
+
+    def distance(self, row: Document, unit: Unit) -> float:
+        far = abs(at_settlement(self.market, unit) - float(row["at_settlement"]))
+        if row["max_gain"] is not None and len(unit.calls) == 2:
+            far += abs(float(row["max_gain"]) / 100 - most(unit))
+        return far
 
     def break_even_of(self, row: Document, unit: Unit) -> None:
         m, leg = self.market, row["leg"]
@@ -222,8 +234,7 @@ class Compared:
         self.same(f"{leg}.at_settlement_with_fees", row["at_settlement_with_fees"],
                   at_settlement(m, unit, with_fees=True))  # fmt: skip
         if len(unit.calls) == 2:
-            (_, bought), (_, sold) = unit.calls
-            self.same(f"{leg}.max_gain", row["max_gain"], 100 * (sold.strike - bought.strike - unit.can_lose))
+            self.same(f"{leg}.max_gain", row["max_gain"], 100 * most(unit))
         for name, t in (("d_vix_now", 0), ("d_vix_14d", 14)):
             if t < (unit.days - 7 if unit.months else unit.days):
                 self.is_one_of(f"{leg}.{name}", row[name], break_evens(self.book, unit, t))
