@@ -226,6 +226,9 @@ class Compared:
         far = abs(at_settlement(self.market, unit) - float(row["at_settlement"]))
         if row["max_gain"] is not None and len(unit.calls) == 2:
             far += abs(float(row["max_gain"]) / 100 - most(unit))
+        if row["d_vix_now"] is not None:  # a lot bought at what it costs today differs in this alone
+            roots = break_evens(self.book, unit, 0.0)
+            far += 1e-4 * min((abs(root - row["d_vix_now"]) for root in roots), default=1.0)
         return far
 
     def break_even_of(self, row: Document, unit: Unit) -> None:

@@ -134,7 +134,7 @@ def crossing(function: Callable[[float], float], low: float, high: float, steps:
 def break_evens(book: Book, unit: Unit, t: float) -> list[float]:
     """Return the VIX changes at which a unit breaks even after t days (5); the last for a spread may be many."""
     m = book.market
-    return crossing(lambda d: unit.gain(m, d, t), 1.01 - m.vix, 2.5 * m.vix)
+    return crossing(lambda d: unit.gain(m, d, t), 1.01 - m.vix, max(150.0, 2 * m.vix) - m.vix)
 
 
 def break_evens_of_all(book: Book, hedge: Hedge, t: float, *, with_condors: bool) -> list[float]:
@@ -147,7 +147,8 @@ def break_evens_of_all(book: Book, hedge: Hedge, t: float, *, with_condors: bool
             return ours
         return ours - book.loss(d, t) + (book.financing.gain(m, d, t) if book.financing else 0.0)
 
-    return crossing(gain, 1.01 - m.vix, 2.5 * m.vix)
+    # A book is not looked at so far out that the linked regression leaves SPX with nothing.
+    return crossing(gain, 1.01 - m.vix, 2.5 * m.vix if with_condors else max(150.0, 2 * m.vix) - m.vix)
 
 
 def at_settlement(m: Market, unit: Unit, *, with_fees: bool = False) -> float:
