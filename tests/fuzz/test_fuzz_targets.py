@@ -73,7 +73,7 @@ FOUND = {
         b'portfolio/core/answer\n{"event_id":"core-1-1","decision":"executed","by":"a","fills":[{"quantity":1%s}]}'
         % (b"0" * 30),
     ],
-    "tape_position": [b"[" * 100_000, b'[1e999,0,"SPX",1,"",""]'],
+    "tape_position": [b"[" * 100_000, b'[1e999,0,"SPX",1,"RUT",""]', b'[1,0,"SPX",1,"/x",""]'],
     "status": [b"[" * 60_000, b'{"data":{"state":"offline","node":"b"},"epoch":1e999}'],
     "symbols": [b"SPX   231399P03600000"],
     "checkpoint": [b"{}", b'{"version":1}', b"\x78\x01\xff", b"[]"],

@@ -39,6 +39,7 @@ from alvh.shell.ports import Sourced
 
 LARGE_CAP: Final = "SPX"
 SMALL_CAPS: Final = ("RUT", "IWM")
+_END_OF_TIME: Final = 1 << 63  # ns UTC, as everywhere
 """The small-cap index: the first of these that has a valid row."""
 
 CURVE_SYMBOL: Final = "VX"
@@ -294,11 +295,15 @@ def _behind(entries: Iterator[_Entry], after: _Key) -> Iterator[_Entry]:
 
 
 def _parse_position(text: str) -> tuple[_Key, _Prelude]:
+    fault = InputError(f"expected a position on a tape, got {text[:80]!r}: the log is of another feed")
     try:
         ts, rank, name, line, watched, releases = json.loads(text)
-        return (int(ts), int(rank), str(name), int(line)), _Prelude(str(watched), str(releases))
+        key = int(ts), int(rank), str(name), int(line)
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise InputError(f"expected a position on a tape, got {text[:80]!r}: the log is of another feed") from error
+        raise fault from error
+    if watched not in SMALL_CAPS or not 0 <= key[0] < _END_OF_TIME:
+        raise fault
+    return key, _Prelude(watched, str(releases))
 
 
 def _existing(folder: Path) -> Path:
