@@ -74,10 +74,8 @@ def orders_behind(folder: Path, seed: int, kind: str) -> list[tuple[str, int]]:
     """Return what is still to be traded once the hedge of a message is held, at the prices it was told at."""
     each = drawn(seed, **DRAWS[kind])
     both = compared(folder, each.portfolio, each.market)
-    # Not so, and not settled: a calendar that stands beyond its own profit line (F1 - F2 >= 1.50) when it is bought is
-    # sold again; and in a split scope above VX1 30 a second sizing buys some of what the guard had halved.
-    inverted = both.market.nodes[0][1] - both.market.nodes[1][1] >= 1.50
-    if both.data["fallbacks_used"] or both.book.is_split or inverted:
+    # Not so, and not settled: in a split scope above VX1 30 a second sizing buys some of what the guard had halved.
+    if both.data["fallbacks_used"] or both.book.is_split:
         return []
     session, legs = each.market["session"], list[Document]()
     for unit, count in both.hedge:

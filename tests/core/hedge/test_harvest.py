@@ -96,7 +96,8 @@ QUIET = Circumstances()
         (HeldLeg(leg="L2", dte=7), QUIET, "ROLL"),
         (HeldLeg(leg="L2", dte=20, gain=-1.0), QUIET, "CLOSE"),
         (HeldLeg(leg="L2", dte=20, gain=-0.99), QUIET, None),
-        (HeldLeg(leg="L2", dte=20, spread=1.5), QUIET, "CLOSE"),
+        (HeldLeg(leg="L2", dte=20, spread=1.5, gain=2.3), QUIET, "CLOSE"),
+        (HeldLeg(leg="L2", dte=20, spread=2.0, gain=-0.02), QUIET, None),  # bought there a moment ago
         (HeldLeg(leg="L2", dte=20), Circumstances(vix_cross_down=True), "CLOSE"),
         (HeldLeg(leg="L2", dte=20), Circumstances(daily_roll=0.11), "CLOSE"),
         (HeldLeg(leg="L2", dte=20), Circumstances(daily_roll=0.11, vol_trigger=True), None),

@@ -152,7 +152,8 @@ def rolls_up(now: Circumstances) -> bool:
 def _calendar_due(held: HeldLeg, now: Circumstances) -> tuple[str, str] | None:
     if held.gain <= -CALENDAR_STOP + 1e-9:
         return "CLOSE", "loss>=1.00"
-    if held.spread is not None and held.spread >= CALENDAR_PROFIT - 1e-9:
+    # A profit is taken where there is one: a calendar bought beyond the line would else be sold at the next look.
+    if held.spread is not None and held.spread >= CALENDAR_PROFIT - 1e-9 and held.gain > 1e-9:
         return "CLOSE", "F1-F2>=1.50"
     if now.vix_cross_down:
         return "CLOSE", "S06 cross-down"
