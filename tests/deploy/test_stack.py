@@ -62,9 +62,13 @@ def _of_demo(expr: str) -> str:
 
 
 def test_every_query_of_every_dashboard_gives_data(whole: Stack) -> None:
-    # These have none for as long as all is well, and say so; their inner part is asked for.
-    empty = [(where, expr) for where, expr in _dashboard_queries() if not _gives(whole, _of_demo(expr))]
+    empty = [(where, expr) for where, expr in _dashboard_queries() if not _gives(whole, _before_any(_of_demo(expr)))]
     assert not empty
+
+
+def _before_any(expr: str) -> str:
+    """A query that shows nothing until a day was archived, as one that is answered before: no day ends in this test."""
+    return expr.replace(" > 0", " >= 0") if "archive" in expr else expr
 
 
 @pytest.mark.parametrize("name", METRICS)
