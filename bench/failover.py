@@ -21,7 +21,7 @@ from servers import mosquitto, redis_server, temporary_folder
 NAME: Final = "failover"
 TITLE: Final = "Failover"
 
-_ROUNDS: Final = 3
+_ROUNDS: Final = 25  # of each kind: fifty in all
 _LEASE_S: Final = 2.0
 _SESSION_S: Final = 0.1  # the simulated market then speaks often enough not to be what is measured
 _LIMIT_S: Final = 60.0
