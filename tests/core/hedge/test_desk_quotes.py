@@ -1,5 +1,6 @@
 """The desk on quoted chains: the touch, the gate, answers, and days on which something is missing."""
 
+import re
 from datetime import timedelta
 
 import numpy as np
@@ -37,6 +38,8 @@ def test_a_year_of_jumps_and_gaps_never_stops_it() -> None:
             assert int(data["event_id"].split("-")[1]) == sequence
             assert data["executable"] is False
             assert len(data["text"].splitlines()) <= 15
+            limits = re.findall(r"([A-Z_]+) \$", "".join(re.findall(r"^Bound by .*$", data["text"], re.MULTILINE)))
+            assert len(limits) == len(set(limits)), "each limit is named once"
             if not has_curve:
                 assert [action for action in data["actions"] if action["qty"]] == []
             held = [action["qty_after"] for action in data["actions"] if action["side"] == "BUY"]

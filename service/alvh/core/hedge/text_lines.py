@@ -46,8 +46,10 @@ def lines_of(
         lines.append("Hold: nothing to trade in the hedge.")
     lines += [_condor_line(each) for each in condors[:2]]
     if sizing.bindings:
-        cuts = [f"{each.constraint} ${each.cut_usd:,.0f}" for each in sizing.bindings[:3]]
-        lines.append("Bound by " + "; ".join(cuts) + ".")
+        cuts: dict[str, float] = {}
+        for each in sizing.bindings:  # one limit may cut in several places
+            cuts[each.constraint] = cuts.get(each.constraint, 0.0) + each.cut_usd
+        lines.append("Bound by " + "; ".join(f"{name} ${cut:,.0f}" for name, cut in list(cuts.items())[:3]) + ".")
     if look.snapshot.pricing == "model":
         lines.append("Model prices: not executable.")
     return tuple(lines)
