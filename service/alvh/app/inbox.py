@@ -1,7 +1,6 @@
 """What subscribers say, turned into events: answers and observations, checked before they are believed."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, TypeVar
@@ -147,28 +146,22 @@ def _object(body: bytes, where: str) -> dict[str, Any]:
         raise InputError(f"{where}: expected JSON: {error}") from error
     if isinstance(document, dict) and "specversion" in document:
         document = document.get("data")
-    if not isinstance(document, dict) or _depth(document) > _MAX_DEPTH:
+    if not isinstance(document, dict) or _is_deep(document):
         raise InputError(f"{where}: expected a JSON object of at most {_MAX_DEPTH} levels")
     return document
 
 
-def _depth(value: object) -> int:
-    return sum(1 for _ in _levels(value))
-
-
-def _levels(value: object) -> Iterator[list[object]]:
-    """Yield what stands on each level of a JSON value, down to one below the deepest that is allowed."""
+def _is_deep(value: object) -> bool:
+    """Whether a JSON value has more levels than are allowed; looks no deeper than that."""
     level = [value]
-    for _ in range(_MAX_DEPTH + 1):
-        if not level:
-            return
-        yield level
+    for _ in range(_MAX_DEPTH):
         level = [
             child
             for each in level
             if isinstance(each, dict | list)
             for child in (each.values() if isinstance(each, dict) else each)
         ]
+    return bool(level)
 
 
 def _validated(model: type[T], document: dict[str, Any], where: str) -> T:

@@ -113,7 +113,7 @@ def want(state: PortfolioState, legs: Sequence[TargetLeg]) -> None:
 
 def forget_settled(state: PortfolioState, before: Holdings, after: Holdings) -> None:
     """Let what has settled or was relabelled leave the hedge wanted."""
-    gone = {symbol for _, symbol in _counts(before)} - {symbol for _, symbol in _counts(after)}
+    gone = {symbol for _, symbol in before.contracts()} - {symbol for _, symbol in after.contracts()}
     if gone and "wanted" in state.hedge:
         state.hedge["wanted"] = [row for row in state.hedge["wanted"] if row[1] not in gone]
 
@@ -266,7 +266,7 @@ def legs(state: PortfolioState) -> list[dict[str, Any]]:
     if "holdings" not in state.hedge:
         return []
     holdings = Holdings.from_plain(state.hedge["holdings"])
-    held = _counts(holdings)
+    held = holdings.contracts()
     rows = state.hedge.get("wanted")
     wanted = dict(held) if rows is None else _wanted(rows, held)
     return [
@@ -287,13 +287,4 @@ def _wanted(rows: Sequence[Sequence[Any]], held: Mapping[tuple[str, str], int]) 
         now = legs.get(symbol, [])
         key = (now[0] if len(now) == 1 and leg not in now else leg, symbol)
         found[key] = found.get(key, 0) + count
-    return found
-
-
-def _counts(holdings: Holdings) -> dict[tuple[str, str], int]:
-    found: dict[tuple[str, str], int] = {}
-    for lot in holdings.everything:
-        for part in lot.parts:
-            key = (lot.leg, part.symbol)
-            found[key] = found.get(key, 0) + lot.quantity * part.ratio
     return found

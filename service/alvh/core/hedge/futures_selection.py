@@ -83,11 +83,16 @@ def _calendar(
 
 def quoted_node(root: str, node: CurveNode, market: SelectionMarket) -> tuple[CurveNode, float | None]:
     """Return a future with the quote of its own class and that quote's age; without one where its class has none."""
-    if root != "VXM" or market.minis is None:
-        return node, market.futures_age_s
-    own = next((mini for mini in market.minis if mini.expiry == node.expiry), None)
-    bid, ask = (None, None) if own is None else (own.bid, own.ask)
-    return replace(node, bid=bid, ask=ask), market.minis_age_s
+    is_apart = root == "VXM" and market.minis is not None
+    return at_own_quote(root, node, market.minis), market.minis_age_s if is_apart else market.futures_age_s
+
+
+def at_own_quote(root: str, node: CurveNode, minis: Sequence[CurveNode] | None) -> CurveNode:
+    """Return a future with the quote of its own class: VX's does not stand for VXM where `minis` tells that apart."""
+    if root != "VXM" or minis is None:
+        return node
+    own = next((mini for mini in minis if mini.expiry == node.expiry), None)
+    return replace(node, bid=None if own is None else own.bid, ask=None if own is None else own.ask)
 
 
 def future_contract(root: str, node: CurveNode, ratio: int, market: SelectionMarket, rules: SelectionRules) -> Contract:

@@ -183,6 +183,15 @@ class Holdings:
         """All lots: of the hedge legs, then the overlays."""
         return [*self.lots, *self.overlays]
 
+    def contracts(self) -> dict[tuple[str, str], int]:
+        """Return the contracts held by leg and symbol, signed."""
+        found: dict[tuple[str, str], int] = {}
+        for lot in self.everything:
+            for part in lot.parts:
+                key = (lot.leg, part.symbol)
+                found[key] = found.get(key, 0) + lot.quantity * part.ratio
+        return found
+
     def ledger_of(self, leg: str) -> Ledger:
         """Return the ledger a leg is booked in."""
         return {"FIN": self.financing, "IWM": self.puts}.get(leg, self.sleeve)

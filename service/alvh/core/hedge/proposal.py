@@ -381,10 +381,7 @@ def _liquidity(choices: Mapping[str, LegChoice]) -> list[LiquidityCheck]:
 
 
 def _target_legs(look: Look, changes: Sequence[Change]) -> tuple[TargetLeg, ...]:
-    held: dict[tuple[str, str], int] = {}
-    for lot in look.holdings.everything:
-        for part in lot.parts:
-            held[lot.leg, part.symbol] = held.get((lot.leg, part.symbol), 0) + part.ratio * lot.quantity
+    held = look.holdings.contracts()
     wanted = dict(held)
     for change in changes:
         for part in change.lot.parts:

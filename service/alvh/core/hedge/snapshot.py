@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from alvh.core.hedge.book import Condor, EtpShare, HedgeLeg, HedgeUnit, VixCall,
 from alvh.core.hedge.chain import Chain, ChainTerms
 from alvh.core.hedge.contracts import MODEL_SLIPPAGE, EtpQuote, SelectionMarket, SelectionRules
 from alvh.core.hedge.curve import VixCurve
-from alvh.core.hedge.futures_selection import ETPS
+from alvh.core.hedge.futures_selection import ETPS, at_own_quote
 from alvh.core.hedge.holdings import FUTURE, SHARE, Lot, LotPart
 from alvh.core.hedge.liquidity import Kind, LiquidityVerdict, Touch, gate, gate_spread
 from alvh.core.hedge.model_chain import HALF_SPREAD, CurveNode, model_vix_chain
@@ -227,11 +227,7 @@ class Snapshot:
 
     def quoted_future(self, part: LotPart) -> CurveNode:
         """Return a VIX future at the quote of its own class, where it has one."""
-        node = self.future(part.expiry)
-        if part.trading_class != "VXM" or self._minis is None:
-            return node
-        own = next((mini for mini in self._minis if mini.expiry == part.expiry), None)
-        return replace(node, bid=None if own is None else own.bid, ask=None if own is None else own.ask)
+        return at_own_quote(part.trading_class, self.future(part.expiry), self._minis)
 
     def share(self, symbol: str) -> EtpShare:
         """Return a share of an ETP at its quote, or at its last price where it has none."""
